@@ -1,0 +1,65 @@
+"""The errors Watchpost raises on purpose; each says what the operator can do, and which exit code a command ends with."""
+
+
+class WatchpostError(Exception):
+    """Anything Watchpost can explain. Its text names the thing at fault and the remedy."""
+
+    exit_code = 1
+
+
+class SettingsError(WatchpostError):
+    """A setting is unknown, of the wrong type or inconsistent; the text names the key."""
+
+    exit_code = 2
+
+
+class SchemaError(WatchpostError):
+    """The database is missing, unreachable or of another version than this program."""
+
+    exit_code = 2
+
+
+class TemplateError(WatchpostError):
+    """A mail template is missing, broken or uses a variable that does not exist."""
+
+    exit_code = 2
+
+
+class NotFoundError(WatchpostError):
+    """The thing an operator named does not exist here."""
+
+
+class AlreadyRunningError(WatchpostError):
+    """The stage is being run by another process (single flight)."""
+
+    exit_code = 3
+
+
+class LeaseLostError(WatchpostError):
+    """This process lost its lease while it worked; another one goes on, nothing of ours was written since."""
+
+
+class ShopError(WatchpostError):
+    """A shop could not be read; nothing may be concluded from it and nothing is retired."""
+
+
+class ShopUnreachableError(ShopError):
+    """No answer, a time-out or a 5xx/429 that outlived its retries."""
+
+
+class ShopAnswerError(ShopError):
+    """The shop answered with something that is not the document we asked for."""
+
+
+class ShopLoginError(ShopError):
+    """The shop does not know who we are: token or cookie missing, wrong or expired."""
+
+
+class ShopRefusedError(ShopError):
+    """The shop understood the request and refused it (403, 404, 409 and validation errors)."""
+
+
+class FieldError(WatchpostError):
+    """A value can't be sent to the shop because it breaks a limit of the API; the text names the field."""
+
+    exit_code = 2

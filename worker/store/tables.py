@@ -1,0 +1,332 @@
+"""The tables. Times are aware UTC, money is exact, shop ids are strings; every `source` is the name of a shop in the settings.
+
+Way of the data: customer, relation (+ version), product (+ text), reading (+ observation)  <- sync
+                 watch, notification                                                         <- scan
+                 mail                                                                        <- compose, dispatch
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from worker.store.types import Money, UtcDateTime
+
+# SQLite numbers only INTEGER primary keys by itself; PostgreSQL gets bigints.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain dict here
+        datetime: UtcDateTime,
+        Decimal: Money,
+        dict[str, Any]: JSON,
+        bytes: LargeBinary,
+    }
+
+
+class SourceState(Base):
+    """What we know about a shop connection as a whole."""
+
+    __tablename__ = "source_state"
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_synced_at: Mapped[datetime | None]
+    last_good_sync_at: Mapped[datetime | None]
+
+
+class Customer(Base):
+    """A customer of a shop."""
+
+    __tablename__ = "customer"
+    __table_args__ = (UniqueConstraint("source", "shop_id"), Index(None, "source", "account"))
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    shop_id: Mapped[str] = mapped_column(String(255))
+    account: Mapped[str] = mapped_column(String(255))
+    """What the settings call this customer."""
+    email: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(32))
+    salutation: Mapped[str] = mapped_column(Text, default="")
+    firstname: Mapped[str] = mapped_column(Text, default="")
+    lastname: Mapped[str] = mapped_column(Text, default="")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    first_synced_at: Mapped[datetime | None]
+    """When the first complete sync of this customer ended; the scan skips the customer before that."""
+    seen_at: Mapped[datetime]
+
+
+class Product(Base):
+    """A product that somebody watches or watched."""
+
+    __tablename__ = "product"
+    __table_args__ = (UniqueConstraint("source", "shop_id"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    shop_id: Mapped[str] = mapped_column(String(255))
+    code: Mapped[str] = mapped_column(Text, default="")
+    label: Mapped[str] = mapped_column(Text, default="")
+    enabled: Mapped[bool] = mapped_column(default=False)
+    """False while the shop does not show it."""
+    datestart: Mapped[datetime | None]
+    dateend: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    """The last time the shop was asked for it and answered."""
+    texts: Mapped[list["ProductText"]] = relationship(cascade="all, delete-orphan")
+
+
+class ProductText(Base):
+    """A product's name, address and picture in one language."""
+
+    __tablename__ = "product_text"
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    slug: Mapped[str] = mapped_column(Text)
+    picture: Mapped[str | None] = mapped_column(Text)
+
+
+class Reading(Base):
+    """The newest observation of a product's price in one currency (`kind` price) or of its stock (`kind` stock, currency "").
+
+    A series is one uninterrupted stretch of observing; it ends with the product's last watch, and the next reading begins another.
+    """
+
+    __tablename__ = "reading"
+    __table_args__ = (
+        UniqueConstraint("product_id", "kind", "currency"),
+        Index("ix_reading_unscanned", "product_id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(8))
+    currency: Mapped[str] = mapped_column(String(3), default="")
+    series: Mapped[int]
+    observing: Mapped[bool] = mapped_column(default=True)
+    price: Mapped[Decimal | None]
+    in_stock: Mapped[bool | None]
+    observation_id: Mapped[int] = mapped_column(BigInteger)
+    """The newest row of `observation` for this reading."""
+    changed_at: Mapped[datetime]
+    read_at: Mapped[datetime]
+    unscanned: Mapped[bool] = mapped_column(default=True)
+    """The scan has not yet folded the newest observation into every watch."""
+
+
+class Observation(Base):
+    """One change of a price or of the in-stock state, and the baseline at the start of each series. Ids ascend with time."""
+
+    __tablename__ = "observation"
+    __table_args__ = (Index(None, "reading_id", "id"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    reading_id: Mapped[int] = mapped_column(ForeignKey("reading.id", ondelete="CASCADE"))
+    series: Mapped[int]
+    price: Mapped[Decimal | None]
+    in_stock: Mapped[bool | None]
+    seen_at: Mapped[datetime]
+
+
+class Relation(Base):
+    """A customer's list item as last seen. A deleted and re-added relation (same id, other ctime) is a further generation."""
+
+    __tablename__ = "relation"
+    __table_args__ = (
+        UniqueConstraint("source", "shop_id", "generation"),
+        Index(None, "customer_id"),
+        Index(None, "product_id"),
+        Index("ix_relation_unscanned", "source", "id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    shop_id: Mapped[str] = mapped_column(String(255))
+    generation: Mapped[int] = mapped_column(default=1)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"))
+    """Set for watches only."""
+    domain: Mapped[str] = mapped_column(Text)
+    type: Mapped[str] = mapped_column(Text)
+    refid: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(BigInteger, default=0)
+    status: Mapped[int] = mapped_column(BigInteger)
+    datestart: Mapped[datetime | None]
+    dateend: Mapped[datetime | None]
+    config: Mapped[str] = mapped_column(Text)
+    """ASCII-escaped JSON text (PostgreSQL refuses NUL)."""
+    ctime: Mapped[datetime]
+    ctime_exact: Mapped[bool]
+    """False where the interface tells no ctime and the moment first seen stands in for it."""
+    first_import: Mapped[bool] = mapped_column(default=False)
+    defect_code: Mapped[str | None] = mapped_column(String(64))
+    """Why a field of the record could not be read."""
+    defect_detail: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(default=1)
+    first_seen_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+    """When it vanished from the shop."""
+    unscanned: Mapped[bool] = mapped_column(default=True)
+    """The scan has not yet looked at the newest version."""
+    ends_at: Mapped[datetime | None]
+    """End of the active interval as the rules computed it at the last scan; queries narrow by it."""
+    reason: Mapped[str | None] = mapped_column(String(64))
+    """Reason code of the last decision, for `status`."""
+    customer: Mapped[Customer] = relationship()
+    product: Mapped[Product | None] = relationship()
+
+
+class RelationVersion(Base):
+    """What a relation said from `seen_at` on. Version 1 is its arrival."""
+
+    __tablename__ = "relation_version"
+    relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]
+    config: Mapped[str] = mapped_column(Text)
+    status: Mapped[int] = mapped_column(BigInteger)
+    datestart: Mapped[datetime | None]
+    dateend: Mapped[datetime | None]
+    retired: Mapped[bool] = mapped_column(default=False)
+
+
+class Watch(Base):
+    """The episode state of one (relation, kind)."""
+
+    __tablename__ = "watch"
+    __table_args__ = (
+        Index("ix_watch_due", "id", sqlite_where=text("armed AND holding"), postgresql_where=text("armed AND holding")),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(8))
+    armed: Mapped[bool]
+    armed_by: Mapped[str] = mapped_column(String(32))
+    """Why it was last armed or disarmed (domain/episode.py)."""
+    episode: Mapped[int]
+    last_notified_at: Mapped[datetime | None]
+    last_notified_price: Mapped[Decimal | None]
+    base_limit: Mapped[Decimal | None]
+    """The limit of a watch without one: the price in force at ctime, else the first observed after it."""
+    base_currency: Mapped[str | None] = mapped_column(String(3))
+    holding: Mapped[bool] = mapped_column(default=False)
+    """The condition held at the last observation folded."""
+    folded_observation: Mapped[int] = mapped_column(BigInteger, default=0)
+    folded_version: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (UniqueConstraint("relation_id", "kind"), *__table_args__)
+
+
+class Notification(Base):
+    """The ledger: one row for each (relation, kind, episode) that fired."""
+
+    __tablename__ = "notification"
+    __table_args__ = (
+        UniqueConstraint("relation_id", "kind", "episode"),
+        Index(None, "mail_id"),
+        Index("ix_notification_pending", "customer_id", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
+    relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(8))
+    episode: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="pending")
+    """pending, mailed (bound to mail_id), cancelled."""
+    reason: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    facts: Mapped[dict[str, Any]]
+    """What was true when it fired, or when it was last composed (facts.py)."""
+    previous_at: Mapped[datetime | None]
+    previous_price: Mapped[Decimal | None]
+    """last_notified_* before the firing, restored by a cancellation."""
+    mail_id: Mapped[int | None] = mapped_column(ForeignKey("mail.id"))
+    relation: Mapped[Relation] = relationship()
+
+
+class Mail(Base):
+    """The outbox: frozen bytes for one customer."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        Index("ix_mail_open", "next_attempt_at", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")),
+        Index("ix_mail_leased", "lease_until", sqlite_where=text("lease_token IS NOT NULL"), postgresql_where=text("lease_token IS NOT NULL")),
+    )
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
+    state: Mapped[str] = mapped_column(String(16), default="pending")
+    """pending, leased, submitting; final: sent, failed, expired, cancelled, superseded, suppressed, held."""
+    reason: Mapped[str | None] = mapped_column(String(64))
+    message_id: Mapped[str] = mapped_column(String(255), unique=True)
+    sender: Mapped[str] = mapped_column(Text)
+    """Envelope sender (MAIL FROM)."""
+    recipient: Mapped[str] = mapped_column(Text)
+    """Envelope recipient (RCPT TO), after `redirect_all_to`."""
+    customer_email: Mapped[str] = mapped_column(Text)
+    """The customer's own address when the mail was composed; a change of it supersedes the mail."""
+    language: Mapped[str] = mapped_column(String(32))
+    message: Mapped[bytes]
+    """The message as sent, CRLF line ends, headers included."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    """End of the retry window: the latest watch end in the mail, at most 48 hours after creation."""
+    next_attempt_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    ambiguous_attempts: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None] = mapped_column(String(36))
+    lease_until: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    reply_code: Mapped[int | None]
+    """The SMTP code of the last reply; texts of replies are never kept."""
+
+
+class Suppression(Base):
+    """An address that gets no mail, by the keyed hash of the address."""
+
+    __tablename__ = "suppression"
+    address_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Lease(Base):
+    """Single flight: who may run a stage, until when, by the database's clock."""
+
+    __tablename__ = "lease"
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    token: Mapped[str | None] = mapped_column(String(36))
+    lease_until: Mapped[datetime | None]
+
+
+class Run(Base):
+    """One run of a stage, with its counts or its error, for `status`."""
+
+    __tablename__ = "run"
+    __table_args__ = (Index(None, "stage", "source", "id"),)
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    stage: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(String(64), default="")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class Switch(Base):
+    """What operators switched at run time: `paused` stops mails from leaving."""
+
+    __tablename__ = "switch"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    changed_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text, default="")
