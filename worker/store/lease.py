@@ -1,0 +1,78 @@
+"""Single flight: one fenced, renewed lease per stage and source, living by the database's clock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from worker.errors import AlreadyRunningError, LeaseLostError
+from worker.store import tables
+from worker.store.session import Store
+
+
+class Lease:
+    """The right to run a stage. Call `renew` in each of the stage's transactions: it fences them."""
+
+    def __init__(self, store: Store, name: str, token: str, ttl: timedelta) -> None:
+        self.name = name
+        self._store = store
+        self._token = token
+        self._ttl = ttl
+
+    def renew(self, session: Session) -> None:
+        """Extend the lease inside the caller's transaction. Raises LeaseLostError where another process took over."""
+        now = self._store.lease_now(session)
+        kept = session.execute(
+            update(tables.Lease)
+            .where(tables.Lease.name == self.name, tables.Lease.token == self._token, tables.Lease.lease_until > now)
+            .values(lease_until=now + self._ttl)
+            .returning(tables.Lease.name)
+        ).first()
+        if kept is None:
+            raise LeaseLostError(f"{self.name}: another process took over while this one was held up; nothing was written since")
+
+    def release(self) -> None:
+        """Give the lease back; a lost one is left alone."""
+        with self._store.begin() as session:
+            session.execute(
+                update(tables.Lease)
+                .where(tables.Lease.name == self.name, tables.Lease.token == self._token)
+                .values(token=None, lease_until=None)
+            )
+
+
+def acquire(store: Store, name: str, ttl: timedelta) -> Lease:
+    """Take the lease. Raises AlreadyRunningError where somebody holds it."""
+    token = str(uuid4())
+    try:
+        with store.begin() as session:
+            if session.get(tables.Lease, name) is None:
+                session.add(tables.Lease(name=name))
+    except IntegrityError:
+        pass  # another process created the row first; both now compete for it below
+    with store.begin() as session:
+        now = store.lease_now(session)
+        taken = session.execute(
+            update(tables.Lease)
+            .where(tables.Lease.name == name, or_(tables.Lease.token.is_(None), tables.Lease.lease_until <= now))
+            .values(token=token, lease_until=now + ttl)
+            .returning(tables.Lease.name)
+        ).first()
+        if taken is None:
+            until = session.scalar(select(tables.Lease.lease_until).where(tables.Lease.name == name))
+            raise AlreadyRunningError(f"{name} is already running (its lease lasts until {until:%Y-%m-%d %H:%M:%S} UTC)")
+    return Lease(store, name, token, ttl)
+
+
+@contextmanager
+def single_flight(store: Store, name: str, ttl: timedelta = timedelta(minutes=5)) -> Iterator[Lease]:
+    """Hold the lease `name` for a block of work. Raises AlreadyRunningError where somebody else does."""
+    lease = acquire(store, name, ttl)
+    try:
+        yield lease
+    finally:
+        lease.release()

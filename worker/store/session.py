@@ -1,0 +1,72 @@
+"""Engine and transactions, alike on SQLite (WAL, one writer at a time) and PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.orm import Session
+
+_READ = "watchpost_read"
+
+
+class Store:
+    """One database. Every stage opens its short transactions here; none stays open across network I/O."""
+
+    def __init__(self, url: str, *, echo: bool = False, pool_size: int = 8) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"echo": echo, "hide_parameters": True, "pool_size": pool_size, "max_overflow": pool_size}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": 30}
+        else:
+            options["pool_pre_ping"] = True
+            options["connect_args"] = {"connect_timeout": 10, "options": "-c timezone=utc"}
+        self.engine: Engine = create_engine(parsed, **options)
+        if self.is_sqlite:
+            _tame_sqlite(self.engine)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """A write transaction: commits at the end, rolls back on any error. BEGIN IMMEDIATE on SQLite."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads; on SQLite it takes no write lock, whatever others do."""
+        with Session(self.engine.execution_options(**{_READ: True}), expire_on_commit=False) as session:
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    def lease_now(self, session: Session) -> datetime:
+        """The clock that leases live by: the database's on PostgreSQL, so that machines with wrong clocks agree; ours on SQLite."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _tame_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own type
+        connection.isolation_level = None  # the driver must not begin transactions of its own
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a mail marked as sent must survive a power cut
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # An upgrade from a read to a write lock fails at once when another writer was faster; so writers lock first.
+        reading = connection.get_execution_options().get(_READ, False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
