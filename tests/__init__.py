@@ -1,0 +1,1 @@
+"""Makes `tests.support` importable, whatever else is installed under the name `tests`."""

@@ -1,0 +1,103 @@
+"""Fixtures: real databases, a real Redis, a real SMTP server. The helpers behind them live in tests/support."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import PostgresPool, SqliteTemplate
+from tests.support.network import loopback_only
+from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.redis import running_redis
+from tests.support.smtp import SmtpSink
+from worker.store.session import Store
+
+BACKENDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _network_off() -> Iterator[None]:
+    with loopback_only():
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole run, started by the first test that needs it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_pool(postgres_server: PostgresServer) -> PostgresPool:
+    return PostgresPool(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return SqliteTemplate(tmp_path_factory.mktemp("sqlite-template"))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A new, empty PostgreSQL database without the schema."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty database without the schema, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(params=BACKENDS)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the schema and no rows, on both; for tests that start processes."""
+    if request.param == "sqlite":
+        template: SqliteTemplate = request.getfixturevalue("sqlite_template")
+        return template.copy_to(tmp_path)
+    pool: PostgresPool = request.getfixturevalue("postgres_pool")
+    return pool.emptied()
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A store with the schema and no rows, on SQLite and on PostgreSQL."""
+    opened = Store(store_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Store]:
+    """A store with the schema and no rows, on SQLite only."""
+    opened = Store(sqlite_template.copy_to(tmp_path))
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def postgres_store(postgres_pool: PostgresPool) -> Iterator[Store]:
+    """A store with the schema and no rows, on PostgreSQL only."""
+    opened = Store(postgres_pool.emptied())
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """One Redis for the whole run. A test that minds what others left there flushes it first."""
+    with running_redis() as server:
+        yield server.url
+
+
+@pytest.fixture
+def smtp_sink() -> Iterator[SmtpSink]:
+    """A recording SMTP server on a free port."""
+    with SmtpSink() as sink:
+        yield sink

@@ -1,0 +1,1 @@
+"""Real servers, waiting and factories for tests; usable without pytest too (context managers)."""
