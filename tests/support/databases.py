@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from tests.support.postgres import PostgresServer
-from worker.store import tables
+from worker.store import schema, tables
 from worker.store.session import Store
 
 _END_OTHER_SESSIONS = """
@@ -15,11 +17,11 @@ _END_OTHER_SESSIONS = """
 """
 
 
-def create_schema(url: str) -> None:
-    """Create all tables as the models say (a test proves that the migrations make the same)."""
-    store = Store(url)
-    tables.Base.metadata.create_all(store.engine)
-    store.dispose()
+def create_schema(store: Store) -> None:
+    """Create all tables as the models say, and call that the newest version (a test proves that migrations make it)."""
+    with store.engine.begin() as connection:
+        tables.Base.metadata.create_all(connection)
+        MigrationContext.configure(connection).stamp(ScriptDirectory.from_config(schema.alembic_config()), "head")
 
 
 class SqliteTemplate:
@@ -27,7 +29,9 @@ class SqliteTemplate:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "template.db"
-        create_schema(f"sqlite:///{self._file}")
+        store = Store(f"sqlite:///{self._file}")
+        create_schema(store)
+        store.dispose()
 
     def copy_to(self, folder: Path) -> str:
         """A fresh database in `folder`; returns its URL."""
@@ -40,7 +44,9 @@ class PostgresPool:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._url = server.url(server.create_database())
-        create_schema(self._url)
+        store = Store(self._url)
+        create_schema(store)
+        store.dispose()
 
     def emptied(self) -> str:
         """The URL of the database, empty, ids starting at 1. Sessions that an earlier test left open are ended."""

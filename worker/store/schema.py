@@ -1,0 +1,127 @@
+"""The schema's version: bring a database to it, or refuse to work with another one."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from worker.errors import SchemaError
+from worker.store.session import Store
+
+_LOCK = 0x57617463  # "Watc": the advisory lock that upgrades on PostgreSQL take
+
+
+def upgrade(store: Store) -> str:
+    """Bring the database to this program's schema, in one transaction; returns the schema's version.
+
+    Of several processes that start it at once one works, the others wait and find nothing left to do.
+    Raises SchemaError where the database is newer than this program, out of reach or not writable.
+    """
+    with _explained(store), _alone(store) as connection:
+        config = alembic_config()
+        _refuse_newer(store, MigrationContext.configure(connection).get_current_revision(), config)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return _known(config)[0]
+
+
+def check(store: Store) -> None:
+    """Make sure that this program can work with the database. Raises SchemaError, which says what to do."""
+    with _explained(store), store.begin() as session:
+        connection = session.connection()
+        _refuse_read_only(store, connection)
+        found = MigrationContext.configure(connection).get_current_revision()
+    config = alembic_config()
+    _refuse_newer(store, found, config)
+    needed = _known(config)[0]
+    if found is None:
+        raise SchemaError(f'{_name(store)} holds no Watchpost tables yet: run "watchpost init"')
+    if found != needed:
+        raise SchemaError(f'{_name(store)} has schema {found}, this program needs {needed}: run "watchpost init"')
+
+
+def alembic_config() -> Config:
+    """Alembic, told where the migrations are: in this package, wherever it is installed."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", "worker.store:migrations")
+    config.set_main_option("file_template", "v%%(rev)s_%%(slug)s")
+    return config
+
+
+def _known(config: Config) -> list[str]:
+    """Every version this program knows, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[Connection]:
+    """A transaction that no other upgrade runs beside."""
+    with store.engine.connect() as connection:
+        if not store.is_sqlite:
+            with connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+                yield connection
+            return
+        # SQLite alters a table by copying and dropping it; with foreign keys on, the drop would delete the rows of
+        # other tables that point to it. They can't be switched inside a transaction (sqlite.org/lang_altertable.html).
+        driver = connection.connection.driver_connection
+        assert driver is not None  # noqa: S101 - a connection that was just opened
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():  # BEGIN IMMEDIATE, see session.py
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+                if broken is not None:
+                    raise SchemaError(
+                        f"{_name(store)}: rows of {broken[0]} point to rows of {broken[2]} that don't exist"
+                    )
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _refuse_newer(store: Store, found: str | None, config: Config) -> None:
+    known = _known(config)
+    if found is not None and found not in known:
+        raise SchemaError(
+            f"{_name(store)} has schema {found}, but this program knows only up to {known[0]}: "
+            "this program is older than the database; install the version that created it, or a newer one"
+        )
+
+
+def _refuse_read_only(store: Store, connection: Connection) -> None:
+    """PostgreSQL only: on SQLite the transaction could not have begun."""
+    if not store.is_sqlite and connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+        raise SchemaError(f"{_name(store)} is read-only (a standby?): let database.url name the primary server")
+
+
+@contextmanager
+def _explained(store: Store) -> Iterator[None]:
+    """Turn the driver's errors into one that names the setting."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
+        if _holds_a_secret(store.engine.url):
+            reason = 'write "@" in the password as %40'
+        raise SchemaError(f"{_name(store)} can't be used: {reason}") from error
+
+
+def _name(store: Store) -> str:
+    """The setting and its value, without the password and without options, which may hold one, too."""
+    url = store.engine.url
+    shown = url.set(query={key: value for key, value in url.query.items() if key == "host"})
+    if _holds_a_secret(url):
+        shown = shown.set(host="...")
+    return f"database.url ({shown.render_as_string(hide_password=True)})"
+
+
+def _holds_a_secret(url: URL) -> bool:
+    """The password has an "@" that is not written as %40; what follows it was taken for the host."""
+    return "@" in (url.host or "")
