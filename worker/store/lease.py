@@ -33,7 +33,9 @@ class Lease:
             .returning(tables.Lease.name)
         ).first()
         if kept is None:
-            raise LeaseLostError(f"{self.name}: another process took over while this one was held up; nothing was written since")
+            raise LeaseLostError(
+                f"{self.name}: another process took over while this one was held up; nothing was written since"
+            )
 
     def release(self) -> None:
         """Give the lease back; a lost one is left alone."""
@@ -64,7 +66,9 @@ def acquire(store: Store, name: str, ttl: timedelta) -> Lease:
         ).first()
         if taken is None:
             until = session.scalar(select(tables.Lease.lease_until).where(tables.Lease.name == name))
-            raise AlreadyRunningError(f"{name} is already running (its lease lasts until {until:%Y-%m-%d %H:%M:%S} UTC)")
+            raise AlreadyRunningError(
+                f"{name} is already running (its lease lasts until {until:%Y-%m-%d %H:%M:%S} UTC)"
+            )
     return Lease(store, name, token, ttl)
 
 

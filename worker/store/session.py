@@ -17,7 +17,12 @@ class Store:
     def __init__(self, url: str, *, echo: bool = False, pool_size: int = 8) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {"echo": echo, "hide_parameters": True, "pool_size": pool_size, "max_overflow": pool_size}
+        options: dict[str, Any] = {
+            "echo": echo,
+            "hide_parameters": True,
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+        }
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 30}
         else:
@@ -56,7 +61,7 @@ class Store:
 
 def _tame_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own type
+    def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")

@@ -9,10 +9,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from worker.store.types import Money, UtcDateTime
+from worker.store.types import CleanText, Money, UtcDateTime
 
 # SQLite numbers only INTEGER primary keys by itself; PostgreSQL gets bigints.
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -53,18 +64,21 @@ class Customer(Base):
     __table_args__ = (UniqueConstraint("source", "shop_id"), Index(None, "source", "account"))
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
-    shop_id: Mapped[str] = mapped_column(String(255))
-    account: Mapped[str] = mapped_column(String(255))
+    shop_id: Mapped[str] = mapped_column(CleanText)
+    account: Mapped[str] = mapped_column(CleanText)
     """What the settings call this customer."""
-    email: Mapped[str | None] = mapped_column(Text)
-    language: Mapped[str | None] = mapped_column(String(32))
-    salutation: Mapped[str] = mapped_column(Text, default="")
-    firstname: Mapped[str] = mapped_column(Text, default="")
-    lastname: Mapped[str] = mapped_column(Text, default="")
+    email: Mapped[str | None] = mapped_column(CleanText)
+    language: Mapped[str | None] = mapped_column(CleanText)
+    salutation: Mapped[str] = mapped_column(CleanText, default="")
+    firstname: Mapped[str] = mapped_column(CleanText, default="")
+    lastname: Mapped[str] = mapped_column(CleanText, default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     first_synced_at: Mapped[datetime | None]
     """When the first complete sync of this customer ended; the scan skips the customer before that."""
     seen_at: Mapped[datetime]
+    """The last time the shop answered for this customer."""
+    unread_since: Mapped[datetime | None]
+    """Since when it does not; nothing is sent on knowledge that is too old."""
 
 
 class Product(Base):
@@ -74,9 +88,9 @@ class Product(Base):
     __table_args__ = (UniqueConstraint("source", "shop_id"),)
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
-    shop_id: Mapped[str] = mapped_column(String(255))
-    code: Mapped[str] = mapped_column(Text, default="")
-    label: Mapped[str] = mapped_column(Text, default="")
+    shop_id: Mapped[str] = mapped_column(CleanText)
+    code: Mapped[str] = mapped_column(CleanText, default="")
+    label: Mapped[str] = mapped_column(CleanText, default="")
     enabled: Mapped[bool] = mapped_column(default=False)
     """False while the shop does not show it."""
     datestart: Mapped[datetime | None]
@@ -91,10 +105,10 @@ class ProductText(Base):
 
     __tablename__ = "product_text"
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), primary_key=True)
-    language: Mapped[str] = mapped_column(String(32), primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    slug: Mapped[str] = mapped_column(Text)
-    picture: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(CleanText, primary_key=True)
+    name: Mapped[str] = mapped_column(CleanText)
+    slug: Mapped[str] = mapped_column(CleanText)
+    picture: Mapped[str | None] = mapped_column(CleanText)
 
 
 class Reading(Base):
@@ -119,7 +133,6 @@ class Reading(Base):
     observation_id: Mapped[int] = mapped_column(BigInteger)
     """The newest row of `observation` for this reading."""
     changed_at: Mapped[datetime]
-    read_at: Mapped[datetime]
     unscanned: Mapped[bool] = mapped_column(default=True)
     """The scan has not yet folded the newest observation into every watch."""
 
@@ -145,23 +158,25 @@ class Relation(Base):
         UniqueConstraint("source", "shop_id", "generation"),
         Index(None, "customer_id"),
         Index(None, "product_id"),
-        Index("ix_relation_unscanned", "source", "id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")),
+        Index(
+            "ix_relation_unscanned", "source", "id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")
+        ),
     )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
-    shop_id: Mapped[str] = mapped_column(String(255))
+    shop_id: Mapped[str] = mapped_column(CleanText)
     generation: Mapped[int] = mapped_column(default=1)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
     product_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"))
     """Set for watches only."""
-    domain: Mapped[str] = mapped_column(Text)
-    type: Mapped[str] = mapped_column(Text)
-    refid: Mapped[str] = mapped_column(Text)
+    domain: Mapped[str] = mapped_column(CleanText)
+    type: Mapped[str] = mapped_column(CleanText)
+    refid: Mapped[str] = mapped_column(CleanText)
     position: Mapped[int] = mapped_column(BigInteger, default=0)
     status: Mapped[int] = mapped_column(BigInteger)
     datestart: Mapped[datetime | None]
     dateend: Mapped[datetime | None]
-    config: Mapped[str] = mapped_column(Text)
+    config: Mapped[str] = mapped_column(CleanText)
     """ASCII-escaped JSON text (PostgreSQL refuses NUL)."""
     ctime: Mapped[datetime]
     ctime_exact: Mapped[bool]
@@ -169,7 +184,7 @@ class Relation(Base):
     first_import: Mapped[bool] = mapped_column(default=False)
     defect_code: Mapped[str | None] = mapped_column(String(64))
     """Why a field of the record could not be read."""
-    defect_detail: Mapped[str | None] = mapped_column(Text)
+    defect_detail: Mapped[str | None] = mapped_column(CleanText)
     version: Mapped[int] = mapped_column(default=1)
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
@@ -178,9 +193,11 @@ class Relation(Base):
     unscanned: Mapped[bool] = mapped_column(default=True)
     """The scan has not yet looked at the newest version."""
     ends_at: Mapped[datetime | None]
-    """End of the active interval as the rules computed it at the last scan; queries narrow by it."""
-    reason: Mapped[str | None] = mapped_column(String(64))
-    """Reason code of the last decision, for `status`."""
+    """End of the active interval as the rules computed it at the last sync; queries narrow by it."""
+    rejected: Mapped[str | None] = mapped_column(String(64))
+    """Reason code where the relation can't be evaluated; it is kept, shown and harms nothing else."""
+    watch_currency: Mapped[str | None] = mapped_column(String(3))
+    """The currency its price is read in; None where there is nothing to watch."""
     customer: Mapped[Customer] = relationship()
     product: Mapped[Product | None] = relationship()
 
@@ -192,7 +209,7 @@ class RelationVersion(Base):
     relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     seen_at: Mapped[datetime]
-    config: Mapped[str] = mapped_column(Text)
+    config: Mapped[str] = mapped_column(CleanText)
     status: Mapped[int] = mapped_column(BigInteger)
     datestart: Mapped[datetime | None]
     dateend: Mapped[datetime | None]
@@ -204,6 +221,7 @@ class Watch(Base):
 
     __tablename__ = "watch"
     __table_args__ = (
+        UniqueConstraint("relation_id", "kind"),
         Index("ix_watch_due", "id", sqlite_where=text("armed AND holding"), postgresql_where=text("armed AND holding")),
     )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
@@ -222,7 +240,6 @@ class Watch(Base):
     """The condition held at the last observation folded."""
     folded_observation: Mapped[int] = mapped_column(BigInteger, default=0)
     folded_version: Mapped[int] = mapped_column(default=0)
-    __table_args__ = (UniqueConstraint("relation_id", "kind"), *__table_args__)
 
 
 class Notification(Base):
@@ -232,7 +249,12 @@ class Notification(Base):
     __table_args__ = (
         UniqueConstraint("relation_id", "kind", "episode"),
         Index(None, "mail_id"),
-        Index("ix_notification_pending", "customer_id", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_notification_pending",
+            "customer_id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
     )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
@@ -245,6 +267,8 @@ class Notification(Base):
     reason: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    armed_by: Mapped[str] = mapped_column(String(32))
+    """Why the episode began; one begun by a further drop is true only while the further drop lasts."""
     facts: Mapped[dict[str, Any]]
     """What was true when it fired, or when it was last composed (facts.py)."""
     previous_at: Mapped[datetime | None]
@@ -259,8 +283,18 @@ class Mail(Base):
 
     __tablename__ = "mail"
     __table_args__ = (
-        Index("ix_mail_open", "next_attempt_at", sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'")),
-        Index("ix_mail_leased", "lease_until", sqlite_where=text("lease_token IS NOT NULL"), postgresql_where=text("lease_token IS NOT NULL")),
+        Index(
+            "ix_mail_open",
+            "next_attempt_at",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "ix_mail_leased",
+            "lease_until",
+            sqlite_where=text("lease_token IS NOT NULL"),
+            postgresql_where=text("lease_token IS NOT NULL"),
+        ),
     )
     id: Mapped[int] = mapped_column(_Id, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
@@ -268,14 +302,14 @@ class Mail(Base):
     state: Mapped[str] = mapped_column(String(16), default="pending")
     """pending, leased, submitting; final: sent, failed, expired, cancelled, superseded, suppressed, held."""
     reason: Mapped[str | None] = mapped_column(String(64))
-    message_id: Mapped[str] = mapped_column(String(255), unique=True)
-    sender: Mapped[str] = mapped_column(Text)
+    message_id: Mapped[str] = mapped_column(CleanText, unique=True)
+    sender: Mapped[str] = mapped_column(CleanText)
     """Envelope sender (MAIL FROM)."""
-    recipient: Mapped[str] = mapped_column(Text)
+    recipient: Mapped[str] = mapped_column(CleanText)
     """Envelope recipient (RCPT TO), after `redirect_all_to`."""
-    customer_email: Mapped[str] = mapped_column(Text)
+    customer_email: Mapped[str] = mapped_column(CleanText)
     """The customer's own address when the mail was composed; a change of it supersedes the mail."""
-    language: Mapped[str] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(CleanText)
     message: Mapped[bytes]
     """The message as sent, CRLF line ends, headers included."""
     created_at: Mapped[datetime]
@@ -318,9 +352,10 @@ class Run(Base):
     stage: Mapped[str] = mapped_column(String(16))
     source: Mapped[str] = mapped_column(String(64), default="")
     started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
+    seconds: Mapped[float | None]
+    """How long it took; None while it runs or when its process died."""
     counts: Mapped[dict[str, Any] | None]
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(CleanText)
 
 
 class Switch(Base):
@@ -329,4 +364,4 @@ class Switch(Base):
     __tablename__ = "switch"
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     changed_at: Mapped[datetime]
-    reason: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(CleanText, default="")

@@ -1,0 +1,290 @@
+"""Scan: folds what changed into every watch it concerns, decides, and writes each decision once into the ledger.
+
+Queries only pick candidates, a superset; the rules decide. One transaction a page, fenced by the source's lease.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Select, func, insert, select, union, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from structlog import get_logger
+
+from worker.describe import describe
+from worker.domain.episode import State, fired
+from worker.domain.model import Defect, Kind
+from worker.domain.reasons import Outcome, Reason
+from worker.domain.rules import Decision, Situation, decide
+from worker.errors import WatchpostError
+from worker.lens import make_lens
+from worker.mail.facts import to_json
+from worker.progress import Progress, silent
+from worker.settings import Settings
+from worker.store import cases, tables
+from worker.store.cases import Case, Lens
+from worker.store.lease import Lease, single_flight
+from worker.store.runs import record_run
+from worker.store.session import Store
+
+_PAGE = 500
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A watch that fires."""
+
+    source: str
+    relation_id: str
+    customer_id: str
+    product_id: str
+    kind: str
+    episode: int
+    reason: str
+
+
+@dataclass(slots=True)
+class ScanCounts:
+    """What a scan did."""
+
+    scanned: int = 0
+    fired: int = 0
+    rejected: int = 0
+    poisoned: int = 0
+    """Watches that could not be judged because of an error; they are put aside and the others go on."""
+    waiting: Counter[str] = field(default_factory=Counter)
+    """By reason code."""
+    hits: list[Hit] = field(default_factory=list)
+    """Filled by a rehearsal only."""
+    errors: tuple[str, ...] = ()
+
+    def add(self, page: "ScanCounts") -> None:
+        """Count a page that was committed."""
+        self.fired += page.fired
+        self.rejected += page.rejected
+        self.waiting += page.waiting
+
+    def as_json(self) -> dict[str, object]:
+        """Without the hits, which can be many."""
+        return {
+            "scanned": self.scanned,
+            "fired": self.fired,
+            "rejected": self.rejected,
+            "poisoned": self.poisoned,
+            "waiting": dict(self.waiting),
+            "errors": list(self.errors),
+        }
+
+
+def scan(
+    store: Store,
+    name: str,
+    settings: Settings,
+    key: bytes,
+    *,
+    now: datetime,
+    progress: Progress = silent,
+) -> ScanCounts:
+    """Decide for every watch of a source that something may have changed for. Raises AlreadyRunningError, LeaseLostError."""
+    counts = ScanCounts()
+    with record_run(store, "scan", name, now) as run, single_flight(store, f"scan:{name}") as lease:
+        with store.read() as session:
+            lens = make_lens(session, settings, key)
+            newest = _newest_observation(session, name)
+        after = 0
+        while True:
+            with store.begin() as session:
+                lease.renew(session)
+                ids = list(session.scalars(candidates(name, after, now, _PAGE)))
+            if not ids:
+                break
+            _scan_page(store, lease, ids, lens, settings, now, counts)
+            after = ids[-1]
+            counts.scanned += len(ids)
+            progress("relations", counts.scanned)
+            run.counts = counts.as_json()
+        with store.begin() as session:
+            lease.renew(session)
+            _mark_scanned(session, name, newest)
+        run.counts = counts.as_json()
+    return counts
+
+
+def _scan_page(
+    store: Store, lease: Lease, ids: Sequence[int], lens: Lens, settings: Settings, now: datetime, counts: ScanCounts
+) -> None:
+    """One page in one transaction; where something in it can't be judged, each relation in one of its own."""
+    try:
+        page = ScanCounts()
+        with store.begin() as session:
+            lease.renew(session)
+            for case in cases.load(session, ids, lens, lock=True):
+                _scan_case(session, case, lens, settings, now, page, write=True)
+        counts.add(page)
+    except (WatchpostError, SQLAlchemyError):
+        raise
+    except Exception as problem:
+        if len(ids) > 1:
+            for relation_id in ids:
+                _scan_page(store, lease, [relation_id], lens, settings, now, counts)
+            return
+        with store.begin() as session:
+            lease.renew(session)
+            row = session.get_one(tables.Relation, ids[0])
+            row.rejected, row.unscanned = Reason.INTERNAL_ERROR.value, False
+            shop_id = row.shop_id
+        counts.poisoned += 1
+        counts.errors += (f"relation {shop_id}: {type(problem).__name__}",)
+        log.exception("relation put aside", source=row.source, relation=shop_id)
+
+
+def rehearse(store: Store, name: str, settings: Settings, key: bytes, *, now: datetime) -> ScanCounts:
+    """What `scan` would do at `now`, writing nothing and taking no lease."""
+    counts = ScanCounts()
+    after = 0
+    with store.read() as session:
+        lens = make_lens(session, settings, key)
+        while ids := list(session.scalars(candidates(name, after, now, _PAGE))):
+            with session.no_autoflush:
+                for case in cases.load(session, ids, lens):
+                    _scan_case(session, case, lens, settings, now, counts, write=False)
+            session.expunge_all()
+            after = ids[-1]
+            counts.scanned += len(ids)
+    return counts
+
+
+def candidates(source: str, after: int, now: datetime, limit: int) -> Select[int]:
+    """Ids of relations a decision may have changed for, ascending: new versions, new observations, armed and holding."""
+    relation, watch, reading = tables.Relation, tables.Watch, tables.Reading
+    alive = (relation.retired_at.is_(None), relation.ends_at > now)
+    unscanned = select(relation.id).where(relation.unscanned, relation.product_id.is_not(None))
+    observed = (
+        select(relation.id)
+        .join(reading, reading.product_id == relation.product_id)
+        .where(reading.unscanned, *alive, relation.watch_currency.is_not(None))
+    )
+    due = select(relation.id).join(watch).where(watch.armed, watch.holding, relation.status == 1, *alive)
+    parts = [
+        part.join(tables.Customer, tables.Customer.id == relation.customer_id)
+        .where(relation.source == source, relation.id > after, tables.Customer.first_synced_at.is_not(None))
+        .order_by(relation.id)
+        .limit(limit)
+        .subquery()
+        for part in (unscanned, observed, due)
+    ]
+    found = union(*(select(part.c.id) for part in parts)).subquery()
+    return select(found.c.id).order_by(found.c.id).limit(limit)
+
+
+def _newest_observation(session: Session, source: str) -> int:
+    """Observations up to this one are folded by the scan that starts now."""
+    return (
+        session.scalar(
+            select(func.max(tables.Reading.observation_id))
+            .join(tables.Product)
+            .where(tables.Product.source == source, tables.Reading.unscanned)
+        )
+        or 0
+    )
+
+
+def _mark_scanned(session: Session, source: str, newest: int) -> None:
+    products = select(tables.Product.id).where(tables.Product.source == source)
+    session.execute(
+        update(tables.Reading)
+        .where(
+            tables.Reading.unscanned, tables.Reading.observation_id <= newest, tables.Reading.product_id.in_(products)
+        )
+        .values(unscanned=False)
+    )
+
+
+def _scan_case(
+    session: Session, case: Case, lens: Lens, settings: Settings, now: datetime, counts: ScanCounts, *, write: bool
+) -> None:
+    """Judge both kinds of one relation."""
+    decisions = []
+    for kind in Kind:
+        state = cases.fold(case, kind, lens)
+        seen = cases.situation(case, kind, state, lens)
+        decision = decide(seen, now, lens.policy)
+        decisions.append(decision)
+        if decision.outcome is Outcome.FIRE and state is not None:
+            counts.fired += 1
+            if write:
+                _fire(session, case, kind, state, seen, settings, lens, now)
+            else:
+                counts.hits.append(_hit(case, kind, state, decision))
+        elif state is not None and write:
+            cases.keep(session, case, kind, state, seen, lens)
+        if decision.outcome is Outcome.WAIT:
+            counts.waiting[decision.reason.value] += 1
+    rejected = next((item for item in decisions if item.outcome is Outcome.REJECT), None)
+    counts.rejected += rejected is not None
+    if write:
+        # A relation from the future becomes legible by waiting, so it stays on the list.
+        case.relation.unscanned = rejected is not None and rejected.reason is Reason.FUTURE_CTIME
+        if not isinstance(case.terms, Defect):
+            case.relation.rejected = rejected.reason.value if rejected else None
+
+
+def _fire(
+    session: Session,
+    case: Case,
+    kind: Kind,
+    state: State,
+    seen: Situation,
+    settings: Settings,
+    lens: Lens,
+    now: datetime,
+) -> None:
+    item = describe(session, case, seen, settings.sources[case.relation.source])
+    watch = cases.keep(session, case, kind, state, seen, lens)
+    session.flush()
+    told = fired(state, at=now, price=item.price.now if item.price else None)
+    won = session.execute(
+        update(tables.Watch)
+        .where(tables.Watch.id == watch.id, tables.Watch.armed, tables.Watch.episode == state.episode)
+        .values(
+            armed=told.armed,
+            armed_by=told.why.value,
+            last_notified_at=told.last_notified_at,
+            last_notified_price=told.last_notified_price,
+        )
+        .returning(tables.Watch.id)
+        .execution_options(synchronize_session="fetch")
+    ).first()
+    if won is None:
+        raise RuntimeError(f"watch {watch.id} changed under the scan's lock")
+    session.execute(
+        insert(tables.Notification).values(
+            source=case.relation.source,
+            customer_id=case.relation.customer_id,
+            relation_id=case.relation.id,
+            kind=kind.value,
+            episode=state.episode,
+            state="pending",
+            created_at=now,
+            armed_by=state.why.value,
+            facts=to_json(item),
+            previous_at=state.last_notified_at,
+            previous_price=state.last_notified_price,
+        )
+    )
+
+
+def _hit(case: Case, kind: Kind, state: State, decision: Decision) -> Hit:
+    relation = case.relation
+    return Hit(
+        source=relation.source,
+        relation_id=relation.shop_id,
+        customer_id=relation.customer.shop_id,
+        product_id=relation.refid,
+        kind=kind.value,
+        episode=state.episode,
+        reason=decision.reason.value,
+    )

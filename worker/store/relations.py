@@ -1,0 +1,265 @@
+"""Mirrors what the shop says of its customers and their relations: upsert, new generations, versions, retirement."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from worker.domain.interval import active_interval
+from worker.domain.model import Customer, Defect, Relation
+from worker.domain.terms import Defaults, Terms, parse_terms
+from worker.store import config_text, tables
+
+WATCH = ("product", "watch")
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one account's relations came to."""
+
+    seen: int = 0
+    new: int = 0
+    changed: int = 0
+    revived: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    vanished: list[int] = field(default_factory=list)
+    """Ids of relations that the shop no longer lists; the caller retires them once the whole source is read."""
+
+
+def upsert_customer(session: Session, source: str, account: str, customer: Customer, now: datetime) -> tables.Customer:
+    """The customer's row, brought up to date."""
+    row = session.scalar(
+        select(tables.Customer).where(tables.Customer.source == source, tables.Customer.shop_id == customer.id)
+    )
+    if row is None:
+        row = tables.Customer(source=source, shop_id=customer.id)
+        session.add(row)
+    row.account = account
+    row.email = customer.email
+    row.language = customer.language
+    row.salutation = customer.salutation
+    row.firstname = customer.firstname
+    row.lastname = customer.lastname
+    row.enabled = customer.enabled
+    row.seen_at = now
+    row.unread_since = None
+    session.flush()
+    return row
+
+
+def upsert_relations(
+    session: Session, owner: tables.Customer, relations: Sequence[Relation], *, defaults: Defaults, now: datetime
+) -> Changes:
+    """Bring one customer's relations up to date with a complete list of them."""
+    known = _newest_generations(session, owner.source, [relation.id for relation in relations])
+    mine = session.scalars(
+        select(tables.Relation).where(tables.Relation.customer_id == owner.id, tables.Relation.retired_at.is_(None))
+    )
+    current = {row.id for row in mine}
+    products = _products(session, owner.source, {r.refid for r in relations if (r.domain, r.type) == WATCH})
+    changes = Changes()
+    for relation in relations:
+        changes.seen += 1
+        row = known.get(relation.id)
+        if row is None or not _same(row, relation, owner):
+            if row is not None:
+                _retire(session, row, now)
+                current.discard(row.id)
+            row = _insert(session, owner, relation, generation=row.generation + 1 if row else 1, now=now)
+            known[relation.id] = row
+            changes.new += 1
+        elif row.retired_at is not None:
+            changes.revived += 1
+        current.discard(row.id)
+        product = products.get(relation.refid) if (relation.domain, relation.type) == WATCH else None
+        if not _update(session, row, relation, product, defaults=defaults, now=now):
+            changes.unchanged += 1
+        elif row.version > 1:
+            changes.changed += 1
+        changes.rejected += row.rejected is not None
+    changes.vanished = sorted(current)
+    return changes
+
+
+def retire(session: Session, ids: Iterable[int], now: datetime) -> int:
+    """Mark relations as vanished from the shop; they keep their history and may be revived."""
+    rows = session.scalars(select(tables.Relation).where(tables.Relation.id.in_(list(ids))))
+    count = 0
+    for row in rows:
+        _retire(session, row, now)
+        count += 1
+    return count
+
+
+def disable_account(session: Session, source: str, account: str, now: datetime) -> bool:
+    """The shop switched this customer off; the relations are kept and wait."""
+    result = session.execute(
+        update(tables.Customer)
+        .where(tables.Customer.source == source, tables.Customer.account == account)
+        .values(enabled=False, seen_at=now, unread_since=None)
+        .returning(tables.Customer.id)
+    )
+    return result.first() is not None
+
+
+def mark_unread(session: Session, source: str, account: str, now: datetime) -> None:
+    """This customer could not be read; what we know of him grows old from here on."""
+    session.execute(
+        update(tables.Customer)
+        .where(
+            tables.Customer.source == source,
+            tables.Customer.account == account,
+            tables.Customer.unread_since.is_(None),
+        )
+        .values(unread_since=now)
+    )
+
+
+def vanished_accounts(session: Session, source: str, accounts: Iterable[str]) -> list[int]:
+    """Active relations of customers who are no longer read at all."""
+    return list(
+        session.scalars(
+            select(tables.Relation.id)
+            .join(tables.Customer)
+            .where(
+                tables.Relation.source == source,
+                tables.Relation.retired_at.is_(None),
+                tables.Customer.account.not_in(list(accounts)),
+            )
+        )
+    )
+
+
+def read_terms(row: tables.Relation, defaults: Defaults) -> Terms | Defect:
+    """What the row's newest version asks for."""
+    if row.defect_code is not None:
+        return Defect(row.defect_code, row.defect_detail or "")
+    return parse_terms(config_text.load(row.config), defaults)
+
+
+def _newest_generations(session: Session, source: str, ids: Sequence[str]) -> dict[str, tables.Relation]:
+    rows = session.scalars(
+        select(tables.Relation)
+        .where(tables.Relation.source == source, tables.Relation.shop_id.in_(ids))
+        .order_by(tables.Relation.generation)
+    )
+    return {row.shop_id: row for row in rows}
+
+
+def _products(session: Session, source: str, refids: set[str]) -> dict[str, tables.Product]:
+    rows = session.scalars(
+        select(tables.Product).where(tables.Product.source == source, tables.Product.shop_id.in_(refids))
+    )
+    found = {row.shop_id: row for row in rows}
+    for refid in sorted(refids - found.keys()):
+        found[refid] = tables.Product(source=source, shop_id=refid, enabled=False)
+        session.add(found[refid])
+    session.flush()
+    return found
+
+
+def _same(row: tables.Relation, relation: Relation, owner: tables.Customer) -> bool:
+    """The same list item: what it points to never changes, and its ctime only by deleting and adding again."""
+    if row.customer_id != owner.id or (row.domain, row.type, row.refid) != (
+        relation.domain,
+        relation.type,
+        relation.refid,
+    ):
+        return False
+    return relation.ctime is None or not row.ctime_exact or relation.ctime == row.ctime
+
+
+def _insert(
+    session: Session, owner: tables.Customer, relation: Relation, *, generation: int, now: datetime
+) -> tables.Relation:
+    row = tables.Relation(
+        source=owner.source,
+        shop_id=relation.id,
+        generation=generation,
+        customer_id=owner.id,
+        domain=relation.domain,
+        type=relation.type,
+        refid=relation.refid,
+        ctime=relation.ctime or now,
+        ctime_exact=relation.ctime is not None,
+        first_import=owner.first_synced_at is None,
+        first_seen_at=now,
+        version=0,
+        status=relation.status,
+        config="",
+        seen_at=now,
+    )
+    session.add(row)
+    return row
+
+
+def _update(
+    session: Session,
+    row: tables.Relation,
+    relation: Relation,
+    product: tables.Product | None,
+    *,
+    defaults: Defaults,
+    now: datetime,
+) -> bool:
+    """True where the relation says something new; then it gets a version of its own."""
+    if relation.ctime is not None and not row.ctime_exact:
+        row.ctime, row.ctime_exact = relation.ctime, True
+    config = config_text.dump(relation.config)
+    defect = (relation.defect.code, relation.defect.detail) if relation.defect else (None, None)
+    before = (row.config, row.status, row.datestart, row.dateend, row.defect_code, row.retired_at is not None)
+    after = (config, relation.status, relation.datestart, relation.dateend, defect[0], False)
+    row.config, row.status, row.datestart, row.dateend = config, relation.status, relation.datestart, relation.dateend
+    row.defect_code, row.defect_detail = defect
+    row.position, row.retired_at, row.seen_at = relation.position, None, now
+    if product is not None:
+        row.product = product
+        _judge(row, defaults)
+    if row.version and before == after:
+        return False
+    row.version += 1
+    row.unscanned = True
+    _keep_version(session, row, now)
+    return True
+
+
+def _judge(row: tables.Relation, defaults: Defaults) -> None:
+    """What queries narrow by, computed from the newest version and the settings in force."""
+    terms = read_terms(row, defaults)
+    row.rejected = terms.code if isinstance(terms, Defect) else None
+    row.ends_at = row.watch_currency = None
+    if isinstance(terms, Terms) and not terms.idle:
+        row.watch_currency = terms.currency
+        row.ends_at = active_interval(
+            ctime=row.ctime, timeframe_days=terms.timeframe_days, datestart=row.datestart, dateend=row.dateend
+        ).end
+
+
+def _keep_version(session: Session, row: tables.Relation, now: datetime) -> None:
+    if row.product is None:
+        return
+    session.flush()
+    session.add(
+        tables.RelationVersion(
+            relation_id=row.id,
+            version=row.version,
+            seen_at=now,
+            config=row.config,
+            status=row.status,
+            datestart=row.datestart,
+            dateend=row.dateend,
+            retired=row.retired_at is not None,
+        )
+    )
+
+
+def _retire(session: Session, row: tables.Relation, now: datetime) -> None:
+    if row.retired_at is not None:
+        return
+    row.retired_at = now
+    row.version += 1
+    row.unscanned = True
+    _keep_version(session, row, now)

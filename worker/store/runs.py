@@ -1,0 +1,48 @@
+"""Keeps one row for each run of a stage: its counts or its error, for `status`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+
+from worker.errors import AlreadyRunningError
+from worker.store import tables
+from worker.store.session import Store
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Fill `counts` while the stage works; they are kept when it ends, and also when it fails half-way."""
+
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator[RunRecord]:
+    """Record a run of `stage`; errors are kept by class and text and raised on."""
+    with store.begin() as session:
+        row = tables.Run(stage=stage, source=source, started_at=now)
+        session.add(row)
+    record = RunRecord()
+    begun = time.monotonic()
+    error: str | None = "interrupted"
+    try:
+        yield record
+        error = None
+    except AlreadyRunningError:
+        error = "already running"
+        raise
+    except Exception as problem:
+        error = f"{type(problem).__name__}: {problem}"
+        raise
+    finally:
+        with store.begin() as session:
+            session.execute(
+                update(tables.Run)
+                .where(tables.Run.id == row.id)
+                .values(counts=record.counts, error=error, seconds=time.monotonic() - begun)
+            )
