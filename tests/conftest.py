@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import PostgresPool, SqliteTemplate
+from tests.support.databases import PostgresPool, SqliteTemplate, opened
 from tests.support.network import loopback_only
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.redis import running_redis
@@ -68,25 +68,22 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A store with the schema and no rows, on SQLite and on PostgreSQL."""
-    opened = Store(store_url)
-    yield opened
-    opened.dispose()
+    with opened(store_url) as store:
+        yield store
 
 
 @pytest.fixture
 def sqlite_store(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[Store]:
     """A store with the schema and no rows, on SQLite only."""
-    opened = Store(sqlite_template.copy_to(tmp_path))
-    yield opened
-    opened.dispose()
+    with opened(sqlite_template.copy_to(tmp_path)) as store:
+        yield store
 
 
 @pytest.fixture
 def postgres_store(postgres_pool: PostgresPool) -> Iterator[Store]:
     """A store with the schema and no rows, on PostgreSQL only."""
-    opened = Store(postgres_pool.emptied())
-    yield opened
-    opened.dispose()
+    with opened(postgres_pool.emptied()) as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

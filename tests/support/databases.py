@@ -1,6 +1,8 @@
 """Fresh databases for tests: copies of a template on SQLite, emptied ones on PostgreSQL."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic.migration import MigrationContext
@@ -17,6 +19,16 @@ _END_OTHER_SESSIONS = """
 """
 
 
+@contextmanager
+def opened(url: str) -> Iterator[Store]:
+    """A store for a block of work; its connections are closed at the end."""
+    store = Store(url)
+    try:
+        yield store
+    finally:
+        store.dispose()
+
+
 def create_schema(store: Store) -> None:
     """Create all tables as the models say, and call that the newest version (a test proves that migrations make it)."""
     with store.engine.begin() as connection:
@@ -29,9 +41,8 @@ class SqliteTemplate:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "template.db"
-        store = Store(f"sqlite:///{self._file}")
-        create_schema(store)
-        store.dispose()
+        with opened(f"sqlite:///{self._file}") as store:
+            create_schema(store)
 
     def copy_to(self, folder: Path) -> str:
         """A fresh database in `folder`; returns its URL."""
@@ -44,17 +55,14 @@ class PostgresPool:
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
         self._url = server.url(server.create_database())
-        store = Store(self._url)
-        create_schema(store)
-        store.dispose()
+        with opened(self._url) as store:
+            create_schema(store)
 
     def emptied(self) -> str:
         """The URL of the database, empty, ids starting at 1. Sessions that an earlier test left open are ended."""
-        store = Store(self._url)
-        with store.begin() as session:
+        with opened(self._url) as store, store.begin() as session:
             session.execute(text(_END_OTHER_SESSIONS))
             for table in reversed(tables.Base.metadata.sorted_tables):
                 session.execute(table.delete())
             session.execute(text("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"))
-        store.dispose()
         return self._url

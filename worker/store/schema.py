@@ -8,13 +8,15 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from worker.errors import SchemaError
 from worker.store.session import Store
 
 _LOCK = 0x57617463  # "Watc": the advisory lock that upgrades on PostgreSQL take
+# Fails where the database or the role may only read, and neither locks nor changes a row.
+_WRITE_NOTHING = "UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"
 
 
 def upgrade(store: Store) -> str:
@@ -34,14 +36,13 @@ def upgrade(store: Store) -> str:
 def check(store: Store) -> None:
     """Make sure that this program can work with the database. Raises SchemaError, which says what to do."""
     with _explained(store), store.begin() as session:
-        connection = session.connection()
-        _refuse_read_only(store, connection)
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = MigrationContext.configure(session.connection()).get_current_revision()
+        if found is None:
+            raise SchemaError(f'{_name(store)} holds no Watchpost tables yet: run "watchpost init"')
+        session.execute(text(_WRITE_NOTHING))
     config = alembic_config()
     _refuse_newer(store, found, config)
     needed = _known(config)[0]
-    if found is None:
-        raise SchemaError(f'{_name(store)} holds no Watchpost tables yet: run "watchpost init"')
     if found != needed:
         raise SchemaError(f'{_name(store)} has schema {found}, this program needs {needed}: run "watchpost init"')
 
@@ -63,27 +64,34 @@ def _known(config: Config) -> list[str]:
 @contextmanager
 def _alone(store: Store) -> Iterator[Connection]:
     """A transaction that no other upgrade runs beside."""
-    with store.engine.connect() as connection:
-        if not store.is_sqlite:
-            with connection.begin():
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-                yield connection
-            return
-        # SQLite alters a table by copying and dropping it; with foreign keys on, the drop would delete the rows of
-        # other tables that point to it. They can't be switched inside a transaction (sqlite.org/lang_altertable.html).
-        driver = connection.connection.driver_connection
-        assert driver is not None  # noqa: S101 - a connection that was just opened
-        driver.execute("PRAGMA foreign_keys=OFF")
-        try:
-            with connection.begin():  # BEGIN IMMEDIATE, see session.py
-                yield connection
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-                if broken is not None:
-                    raise SchemaError(
-                        f"{_name(store)}: rows of {broken[0]} point to rows of {broken[2]} that don't exist"
-                    )
-        finally:
-            driver.execute("PRAGMA foreign_keys=ON")
+    with store.engine.connect() as connection, _foreign_keys_off(store, connection), connection.begin():
+        if not store.is_sqlite:  # there, BEGIN IMMEDIATE keeps every other writer out (session.py)
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        yield connection
+        _refuse_broken_links(store, connection)
+
+
+@contextmanager
+def _foreign_keys_off(store: Store, connection: Connection) -> Iterator[None]:
+    """SQLite alters a table by copying and dropping it; the drop would delete the rows of tables that point to it.
+
+    The switch does nothing inside a transaction (sqlite.org/lang_altertable.html), so it is set around it.
+    """
+    driver = connection.connection.driver_connection
+    if not store.is_sqlite or driver is None:
+        yield
+        return
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _refuse_broken_links(store: Store, connection: Connection) -> None:
+    """PostgreSQL checks by itself; SQLite did not while its foreign keys were off."""
+    if store.is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+        raise SchemaError(f"{_name(store)}: rows of {broken[0]} would point to rows of {broken[2]} that don't exist")
 
 
 def _refuse_newer(store: Store, found: str | None, config: Config) -> None:
@@ -95,21 +103,15 @@ def _refuse_newer(store: Store, found: str | None, config: Config) -> None:
         )
 
 
-def _refuse_read_only(store: Store, connection: Connection) -> None:
-    """PostgreSQL only: on SQLite the transaction could not have begun."""
-    if not store.is_sqlite and connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
-        raise SchemaError(f"{_name(store)} is read-only (a standby?): let database.url name the primary server")
-
-
 @contextmanager
 def _explained(store: Store) -> Iterator[None]:
     """Turn the driver's errors into one that names the setting."""
+    if "@" in (store.engine.url.host or ""):  # what was taken for the host holds the end of the password
+        raise SchemaError('database.url can\'t be understood: write "@" in the password as %40')
     try:
         yield
     except DBAPIError as error:
         reason = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
-        if _holds_a_secret(store.engine.url):
-            reason = 'write "@" in the password as %40'
         raise SchemaError(f"{_name(store)} can't be used: {reason}") from error
 
 
@@ -117,11 +119,4 @@ def _name(store: Store) -> str:
     """The setting and its value, without the password and without options, which may hold one, too."""
     url = store.engine.url
     shown = url.set(query={key: value for key, value in url.query.items() if key == "host"})
-    if _holds_a_secret(url):
-        shown = shown.set(host="...")
     return f"database.url ({shown.render_as_string(hide_password=True)})"
-
-
-def _holds_a_secret(url: URL) -> bool:
-    """The password has an "@" that is not written as %40; what follows it was taken for the host."""
-    return "@" in (url.host or "")

@@ -218,6 +218,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("armed_by", sa.String(length=32), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("previous_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("previous_price", sa.BigInteger(), nullable=True),
