@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.databases import PostgresPool, SqliteTemplate, opened
 from tests.support.network import loopback_only
@@ -11,6 +12,10 @@ from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.redis import running_redis
 from tests.support.smtp import SmtpSink
 from worker.store.session import Store
+
+# A busy machine is no reason for a test to fail.
+settings.register_profile("watchpost", deadline=None)
+settings.load_profile("watchpost")
 
 BACKENDS = ["sqlite", "postgresql"]
 

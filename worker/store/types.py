@@ -1,13 +1,17 @@
 """Column types that store exactly what Python holds, on SQLite and on PostgreSQL."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from sqlalchemy import BigInteger, DateTime, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-_SCALE = 10_000
+_SCALE = Decimal(10_000)
+_UNIT = Decimal("0.0001")
+_INT64 = range(-(2**63), 2**63)
+# Never the caller's context: it may round.
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -42,7 +46,10 @@ class CleanText(TypeDecorator[str]):
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount as an integer of ten-thousandths (SQLite would keep Numeric as a float)."""
+    """An amount as an integer of ten-thousandths (SQLite would keep Numeric as a float).
+
+    Refused with ValueError: more than four decimals, more than 64 bits, NaN and infinity.
+    """
 
     impl = BigInteger
     cache_ok = True
@@ -50,10 +57,17 @@ class Money(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         if value is None:
             return None
-        scaled = value * _SCALE
-        if scaled != scaled.to_integral_value():
-            raise ValueError(f"{value} has more than four decimals")
-        return int(scaled)
+        if not value.is_finite():
+            raise ValueError(f"{value} is not an amount")
+        try:
+            scaled = int(_EXACT.multiply(value.quantize(_UNIT, context=_EXACT), _SCALE))
+        except Inexact:
+            raise ValueError(f"{value} has more than four decimals") from None
+        except InvalidOperation:
+            raise ValueError(f"{value} is too large") from None
+        if scaled not in _INT64:
+            raise ValueError(f"{value} is too large")
+        return scaled
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        return None if value is None else Decimal(value) / _SCALE
+        return None if value is None else _EXACT.divide(Decimal(value), _SCALE)
