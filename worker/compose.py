@@ -15,8 +15,8 @@ from worker.ledger import Finding, cancel, review, told
 from worker.lens import make_lens
 from worker.mail.address import parse_address
 from worker.mail.facts import Digest, Item, to_json
-from worker.mail.message import build, make_message_id
-from worker.mail.render import Renderer
+from worker.mail.message import build, letterhead, make_message_id
+from worker.mail.render import Rendered, Renderer
 from worker.progress import Progress, silent
 from worker.settings import Settings
 from worker.store import tables
@@ -128,33 +128,32 @@ def draft(
     """The mail row, not yet in the database. Raises TemplateError."""
     digest = digest_of(customer, [f.item for f in findings if f.item is not None], settings)
     rendered = renderer.render("watch", digest)
-    own = parse_address(customer.email or "")
-    redirect = settings.mail.redirect_all_to
-    recipient = parse_address(redirect) if redirect else own
-    sender = parse_address(settings.mail.from_address)
-    message_id = make_message_id(uuid4().hex, sender.domain)
-    until = max(item.until for item in digest.items)
+    message_id, message = draft_message(rendered, customer, settings, now)
+    paper = letterhead(settings.mail)
+    until = max(finding.item.until for finding in findings if finding.item is not None)
     return tables.Mail(
         source=customer.source,
         customer_id=customer.id,
         state="pending",
         message_id=message_id,
-        sender=sender.email,
-        recipient=recipient.email,
+        sender=str(paper.address),
+        recipient=str(paper.recipient(parse_address(customer.email or ""))),
         customer_email=customer.email,
         language=rendered.language,
-        message=build(
-            rendered,
-            sender=settings.mail,
-            recipient=recipient,
-            message_id=message_id,
-            date=now,
-            staging=bool(redirect),
-        ),
+        message=message,
         created_at=now,
         expires_at=min(until, now + RETRY_WINDOW),
         next_attempt_at=now,
     )
+
+
+def draft_message(
+    rendered: Rendered, customer: tables.Customer, settings: Settings, now: datetime
+) -> tuple[str, bytes]:
+    """A new Message-ID and the bytes of the message to this customer."""
+    message_id = make_message_id(uuid4().hex, letterhead(settings.mail).address.domain)
+    own = parse_address(customer.email or "")
+    return message_id, build(rendered, sender=settings.mail, recipient=own, message_id=message_id, date=now)
 
 
 def digest_of(customer: tables.Customer, items: Sequence[Item], settings: Settings) -> Digest:

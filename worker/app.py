@@ -1,0 +1,107 @@
+"""The Celery application: `celery -A worker.app worker` and `... beat`. Settings come from WATCHPOST_CONFIG and the environment.
+
+Messages carry no data, they only wake a task up, and the next beat wakes it again: so losing the broker loses nothing, tasks are
+acknowledged early, results are ignored and nothing is ever scheduled in the broker.
+"""
+
+import os
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from worker import log
+from worker.configuration import broker_folder, broker_url, data_dir, load
+from worker.errors import SettingsError
+from worker.settings import Settings
+
+
+def make_app(settings: Settings) -> Celery:
+    """The application for these settings; tasks find them as `app.watchpost_settings`."""
+    url = broker_url(settings)
+    app = Celery("watchpost", broker=url, include=["worker.tasks"])
+    app.watchpost_settings = settings
+    app.conf.update(
+        accept_content=["json"],  # a broker that others can write to must not make us unpickle
+        task_serializer="json",
+        task_ignore_result=True,  # counts are kept in the database, per run
+        enable_utc=True,
+        timezone="UTC",
+        worker_prefetch_multiplier=1,  # a waiting wake-up belongs to whichever worker is free
+        task_time_limit=settings.broker.task_time_limit_seconds,
+        worker_hijack_root_logger=False,  # logging is ours (log.py)
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,  # a broker that starts after us is no reason to die
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport(url, settings),
+        beat_schedule=_schedule(settings),
+        beat_schedule_filename=str(data_dir(settings) / "beat-schedule"),
+        worker_enable_remote_control=not url.startswith("filesystem:"),  # its replies would pile up as files
+    )
+    return app
+
+
+def _transport(url: str, settings: Settings) -> dict[str, Any]:
+    if url.startswith("filesystem:"):
+        folder = broker_folder(settings)
+        for name in ("messages", "control"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        messages = str(folder / "messages")
+        return {
+            "data_folder_in": messages,
+            "data_folder_out": messages,
+            "control_folder": str(folder / "control"),
+            "polling_interval": 0.5,
+        }
+    # A half-open connection must be noticed: without these a worker would wait for ever.
+    return {
+        "socket_timeout": 30,
+        "socket_connect_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "retry_on_timeout": True,
+    }
+
+
+def _schedule(settings: Settings) -> dict[str, Any]:
+    """One entry a stage, one a source where the source is the unit; a wake-up is worthless once the next one is due."""
+    beat = settings.schedule
+    entries: dict[str, Any] = {}
+
+    def every(name: str, task: str, seconds: float, *args: str) -> None:
+        entries[name] = {
+            "task": f"worker.tasks.{task}",
+            "schedule": seconds,
+            "args": args,
+            "options": {"expires": max(seconds, 1)},
+        }
+
+    for source in sorted(settings.sources):
+        every(f"sync {source}", "sync", beat.sync_seconds, source)
+        every(f"scan {source}", "scan", beat.scan_seconds, source)
+    every("compose", "compose", beat.compose_seconds)
+    every("dispatch", "dispatch", beat.dispatch_seconds)
+    return entries
+
+
+def _from_environment() -> Celery:
+    try:
+        settings = load(None, os.environ).settings
+    except SettingsError as problem:
+        print(problem, file=sys.stderr)  # noqa: T201 - logging is not set up without settings
+        raise SystemExit(problem.exit_code) from None
+
+    @setup_logging.connect(weak=False)
+    def _set_up(**_: object) -> None:
+        log.setup(settings)
+
+    return make_app(settings)
+
+
+def __getattr__(name: str) -> Celery:
+    """`app` is made when it is first asked for, so that importing this module needs no settings."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()["app"] = app = _from_environment()
+    return app

@@ -1,0 +1,124 @@
+"""What every command shares: settings, output as text or JSON, progress bars, errors that become exit codes."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from worker import log
+from worker.configuration import Loaded, load
+from worker.errors import WatchpostError
+from worker.installation import Installation
+from worker.progress import Progress, silent
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+queue_option = click.option("--queue", is_flag=True, help="Let a Celery worker do it; prints the task id.")
+out = Console(highlight=False, soft_wrap=True)
+
+
+class Context:
+    """What a command is given: the settings file and, when it asks for them, the settings and the running parts."""
+
+    def __init__(self, config: Path | None) -> None:
+        self.config = config
+        self._installation: Installation | None = None
+
+    def load(self) -> Loaded:
+        """Read the settings. Raises SettingsError."""
+        loaded = load(self.config, os.environ)
+        log.setup(loaded.settings)
+        return loaded
+
+    @property
+    def installation(self) -> Installation:
+        """The running parts; closed when the command ends."""
+        if self._installation is None:
+            self._installation = Installation(self.load().settings)
+        return self._installation
+
+    def close(self) -> None:
+        """Give back connections."""
+        if self._installation is not None:
+            self._installation.close()
+
+
+pass_context = click.make_pass_decorator(Context)
+
+
+def explained(command: Callable[P, R]) -> Callable[P, R]:
+    """Errors that Watchpost can explain end a command with their sentence and exit code, without a traceback."""
+
+    @wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except WatchpostError as problem:
+            click.echo(f"Error: {problem}", err=True)
+            sys.exit(problem.exit_code)
+
+    return wrapper
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+
+
+def print_counts(title: str, counts: dict[str, Any]) -> None:
+    """Counts as one line, zeros left out; errors below, one line each."""
+    errors = counts.get("errors") or ()
+    shown = [f"{key.replace('_', ' ')} {_brief(value)}" for key, value in counts.items() if value and key != "errors"]
+    click.echo(f"{title}: {', '.join(shown) or 'nothing to do'}")
+    for error in errors:
+        click.echo(f"  ! {error}", err=True)
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {item}" for key, item in value.items()) + ")"
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)
+
+
+@contextmanager
+def progress_bar(show: bool) -> Iterator[Progress]:
+    """A bar with counts on a terminal; silence elsewhere, and where JSON is asked for."""
+    if not show or not sys.stderr.isatty():
+        yield silent
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int | None = None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield tell

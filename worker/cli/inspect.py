@@ -1,0 +1,156 @@
+"""Commands that tell operators what is going on and why."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
+from worker.compose import digest_of, draft_message
+from worker.explain import explain as explain_relation
+from worker.explain import items
+from worker.status import status as whole_status
+from worker.tasks import utc_now
+
+_MARK = {"fire": "[green]fires[/]", "wait": "[yellow]waits[/]", "reject": "[red]rejected[/]", "idle": "[dim]idle[/]"}
+
+
+def _relation_id(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, str]:
+    source, colon, shop_id = value.partition(":")
+    if not (source and colon and shop_id):
+        raise click.BadParameter("give SOURCE:ID, such as main:1234 (the id is customer.lists.id in the shop)")
+    return source, shop_id
+
+
+_relation = click.argument("relation", metavar="SOURCE:ID", callback=_relation_id)
+
+
+@click.command()
+@as_json_option
+@pass_context
+@explained
+def status(context: Context, as_json: bool) -> None:
+    """How fresh each shop is, what is watched and rejected, which mails wait or are stuck, and the last runs."""
+    parts = context.installation
+    with parts.store.read() as session:
+        told = whole_status(session, parts.settings, utc_now())
+    if as_json:
+        print_json(told)
+        return
+    for name, switch in told["switches"].items():
+        out.print(f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: {switch['reason'] or 'no reason given'}")
+    if not told["sources"]:
+        out.print("No shop is connected: add a table [sources.NAME] to the settings.")
+    for name, source in told["sources"].items():
+        _print_source(name, source)
+    mails = {key: value for key, value in told["mails"].items() if key != "oldest_open" and value}
+    out.print(f"[b]mails[/] {_line(mails)}" + _oldest(told["mails"]["oldest_open"]))
+    out.print(f"[b]notifications[/] {_line(told['notifications'])}")
+    for run in told["runs"]:
+        took = f"{run['seconds']:.1f} s" if run["seconds"] is not None else "has not ended"
+        name = f"{run['stage']} {run['source']}".strip()
+        result = f"[red]{run['error']}[/]" if run["error"] else _line(_flat(run["counts"]))
+        out.print(f"[b]{name}[/] last ran {run['started']:%Y-%m-%d %H:%M:%S} UTC ({took}): {result}")
+
+
+def _print_source(name: str, source: dict[str, Any]) -> None:
+    last = source["last_good_sync"]
+    fresh = f"last good sync {last:%Y-%m-%d %H:%M:%S} UTC" if last else "never synced"
+    out.print(f"[b]{name}[/] {fresh}" + (" [red](stale: nothing is sent)[/]" if source["stale"] else ""))
+    out.print(f"  customers {_line(source['customers'])}")
+    out.print(f"  relations {_line(source['relations'])}")
+    if source["rejected"]:
+        examples = ", ".join(f"{name}:{shop_id}" for shop_id in source["rejected_relations"][:5])
+        out.print(f"  [red]rejected[/] {_line(source['rejected'])}; see: watchpost explain {examples}")
+
+
+def _flat(counts: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (counts or {}).items() if isinstance(value, int | float) and value}
+
+
+def _line(counts: dict[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in counts.items()) or "none"
+
+
+def _oldest(moment: Any) -> str:
+    return f"; oldest open one from {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
+@click.command()
+@_relation
+@as_json_option
+@pass_context
+@explained
+def explain(context: Context, relation: tuple[str, str], as_json: bool) -> None:
+    """Every rule with its inputs for one relation: why it fires, waits or is rejected, and what was sent."""
+    parts = context.installation
+    source, shop_id = relation
+    parts.source_names(source)
+    with parts.store.read() as session:
+        told = explain_relation(session, source, shop_id, parts.settings, parts.key, utc_now())
+    if as_json:
+        print_json(told)
+        return
+    _print_facts("relation", told["relation"])
+    _print_facts("customer", told["customer"])
+    if told["product"]:
+        _print_facts("product", told["product"])
+    for decision in told["decisions"]:
+        out.print(f"\n[b]{decision['kind']}[/] {_MARK[decision['outcome']]}: {decision['sentence']} [dim]({decision['reason']})[/]")
+        for check in decision["checks"]:
+            mark = "[green]ok  [/]" if check["passed"] else "[red]no  [/]"
+            inputs = ", ".join(f"{key} {value}" for key, value in check["inputs"].items())
+            out.print(f"  {mark}{check['rule']:<18} {inputs}", markup=True)
+    _print_history(told)
+
+
+def _print_facts(title: str, facts: dict[str, Any]) -> None:
+    shown = {key: value for key, value in facts.items() if value is not None and value != ""}
+    out.print(f"[b]{title}[/]")
+    for key, value in shown.items():
+        out.print(f"  {key.replace('_', ' '):<14}", end="")
+        out.print(str(value), markup=False)
+
+
+def _print_history(told: dict[str, Any]) -> None:
+    if told["observations"]:
+        out.print("\n[b]seen[/] (newest first)")
+    for seen in told["observations"]:
+        what = f"{seen['price']} {seen['currency']}" if seen["kind"] == "price" else {True: "in stock", False: "out of stock"}.get(seen["in_stock"], "stock unknown")
+        out.print(f"  {seen['at']:%Y-%m-%d %H:%M:%S} UTC  {what}")
+    if told["notifications"]:
+        out.print("\n[b]told[/]")
+    for row in told["notifications"]:
+        mail = row["mail"]
+        fate = f"mail {mail['id']} {mail['state']}" + (f" ({mail['reason']})" if mail["reason"] else "") if mail else row["state"]
+        out.print(f"  {row['fired']:%Y-%m-%d %H:%M:%S} UTC  {row['kind']} episode {row['episode']}: {fate}" + (f" ({row['reason']})" if row["reason"] else ""))
+
+
+@click.command()
+@_relation
+@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("preview"), show_default=True, help="Where the files go.")
+@as_json_option
+@pass_context
+@explained
+def preview(context: Context, relation: tuple[str, str], folder: Path, as_json: bool) -> None:
+    """Write the mail about one relation as files (subject.txt, body.txt, body.html, message.eml); nothing is sent."""
+    parts = context.installation
+    source, shop_id = relation
+    parts.source_names(source)
+    with parts.store.read() as session:
+        customer, told = items(session, source, shop_id, parts.settings, parts.key)
+        rendered = parts.renderer.render("watch", digest_of(customer, told, parts.settings))
+        _, message = draft_message(rendered, customer, parts.settings, utc_now())
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "subject.txt": rendered.subject.encode() + b"\n",
+        "body.txt": rendered.text.encode(),
+        "body.html": rendered.html.encode(),
+        "message.eml": message,
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    if as_json:
+        print_json({"subject": rendered.subject, "files": [str(folder / name) for name in files]})
+    else:
+        click.echo(f"{rendered.subject}\n{folder.resolve()}: {', '.join(files)}")

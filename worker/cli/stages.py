@@ -1,0 +1,206 @@
+"""Commands that run a stage by hand: the same functions the scheduled tasks call."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from worker.app import make_app
+from worker.cli.common import (
+    Context,
+    as_json_option,
+    explained,
+    pass_context,
+    print_counts,
+    print_json,
+    progress_bar,
+    queue_option,
+)
+from worker.errors import AlreadyRunningError, WatchpostError
+from worker.scan import Hit
+from worker.tasks import utc_now
+
+_source = click.argument("source", required=False)
+
+
+@click.command()
+@_source
+@click.option("--accept-shrink", is_flag=True, help="Believe the shop when far fewer relations are listed than before.")
+@queue_option
+@as_json_option
+@pass_context
+@explained
+def sync(context: Context, source: str | None, accept_shrink: bool, queue: bool, as_json: bool) -> None:
+    """Mirror the shops (or one SOURCE): customers, relations, products, prices and stock."""
+    names = context.installation.source_names(source)
+    if queue:
+        _enqueue(context, as_json, *(("sync", name) for name in names))
+        return
+    with progress_bar(not as_json) as progress:
+        results = _each(
+            names,
+            lambda name: asdict(
+                context.installation.sync(name, now=utc_now(), accept_shrink=accept_shrink, progress=progress)
+            ),
+        )
+    _finish("sync", results, as_json)
+
+
+@click.command()
+@_source
+@click.option("--dry-run", is_flag=True, help="Only print what would fire; nothing is written.")
+@click.option("--at", "moment", metavar="ISO-TIME", help="With --dry-run: decide as if it were this time.")
+@queue_option
+@as_json_option
+@pass_context
+@explained
+def scan(
+    context: Context, source: str | None, dry_run: bool, moment: str | None, queue: bool, as_json: bool
+) -> None:
+    """Decide which watches fire (of all shops or one SOURCE) and write each decision once into the ledger."""
+    if moment and not dry_run:
+        raise click.UsageError("--at goes with --dry-run: the ledger is only written for the present.")
+    names = context.installation.source_names(source)
+    if queue:
+        _enqueue(context, as_json, *(("scan", name) for name in names))
+        return
+    now = _moment(moment)
+    with progress_bar(not as_json) as progress:
+        hits: list[Hit] = []
+
+        def one(name: str) -> dict[str, Any]:
+            if not dry_run:
+                return context.installation.scan(name, now=now, progress=progress).as_json()
+            rehearsal = context.installation.rehearse(name, now=now)
+            hits.extend(rehearsal.hits)
+            return {**rehearsal.as_json(), "would_fire": [asdict(hit) for hit in rehearsal.hits]} if as_json else (
+                rehearsal.as_json()
+            )
+
+        results = _each(names, one)
+    if not as_json:
+        for hit in hits:
+            click.echo(
+                f"would fire: {hit.source}:{hit.relation_id} {hit.kind} episode {hit.episode} "
+                f"(customer {hit.customer_id}, product {hit.product_id}): {hit.reason}"
+            )
+    _finish("scan (dry run)" if dry_run else "scan", results, as_json)
+
+
+@click.command()
+@queue_option
+@as_json_option
+@pass_context
+@explained
+def compose(context: Context, queue: bool, as_json: bool) -> None:
+    """Compose one mail a customer from what fired."""
+    if queue:
+        _enqueue(context, as_json, ("compose",))
+        return
+    with progress_bar(not as_json) as progress:
+        results = {"": asdict(context.installation.compose(now=utc_now(), progress=progress))}
+    _finish("compose", results, as_json)
+
+
+@click.command()
+@queue_option
+@as_json_option
+@pass_context
+@explained
+def dispatch(context: Context, queue: bool, as_json: bool) -> None:
+    """Send the mails that are due over SMTP."""
+    if queue:
+        _enqueue(context, as_json, ("dispatch",))
+        return
+    with progress_bar(not as_json) as progress:
+        results = {"": context.installation.dispatch(clock=utc_now, progress=progress).as_json()}
+    _finish("dispatch", results, as_json)
+
+
+@click.command()
+@queue_option
+@as_json_option
+@pass_context
+@explained
+def run(context: Context, queue: bool, as_json: bool) -> None:
+    """All four stages, one after the other: sync, scan, compose (without waiting for a digest), dispatch."""
+    if queue:
+        _enqueue(context, as_json, ("run",))
+        return
+    parts = context.installation
+    parts.without_digest_wait()
+    names = parts.source_names()
+    with progress_bar(not as_json) as progress:
+        stages: dict[str, dict[str, Any]] = {
+            "sync": _each(names, lambda name: asdict(parts.sync(name, now=utc_now(), progress=progress))),
+            "scan": _each(names, lambda name: parts.scan(name, now=utc_now(), progress=progress).as_json()),
+            "compose": _each([""], lambda _: asdict(parts.compose(now=utc_now(), progress=progress))),
+            "dispatch": _each([""], lambda _: parts.dispatch(clock=utc_now, progress=progress).as_json()),
+        }
+    if as_json:
+        print_json({stage: results.get("", results) for stage, results in stages.items()})
+    else:
+        for stage, results in stages.items():
+            _print(stage, results)
+    sys.exit(max(_exit_code(results) for results in stages.values()))
+
+
+def _each(names: list[str], work: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """Run the work for each name; one shop's failure does not keep the others waiting."""
+    results: dict[str, Any] = {}
+    for name in names:
+        try:
+            results[name] = work(name)
+        except WatchpostError as problem:
+            if problem.exit_code == 2:  # settings, schema and templates concern them all
+                raise
+            busy = isinstance(problem, AlreadyRunningError)
+            results[name] = {"already_running": busy, "failed": not busy, "errors": [str(problem)]}
+    return results
+
+
+def _finish(title: str, results: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(results.get("", results))
+    else:
+        _print(title, results)
+    sys.exit(_exit_code(results))
+
+
+def _print(title: str, results: dict[str, Any]) -> None:
+    if not results:
+        click.echo(f"{title}: there is no source in the settings; add [sources.NAME]", err=True)
+    for name, counts in results.items():
+        print_counts(f"{title} {name}".strip(), counts)
+
+
+def _exit_code(results: dict[str, Any]) -> int:
+    if any(counts.get("failed") or counts.get("errors") and not counts.get("already_running") for counts in results.values()):
+        return 1
+    return 3 if any(counts.get("already_running") for counts in results.values()) else 0
+
+
+def _enqueue(context: Context, as_json: bool, *calls: tuple[str, ...]) -> None:
+    app = make_app(context.installation.settings)
+    try:
+        ids = [app.send_task(f"worker.tasks.{name}", args=args, retry=False).id for name, *args in calls]
+    except app.connection_for_write().connection_errors as problem:
+        raise WatchpostError(f"broker.url: the broker can't be reached ({type(problem).__name__}); is it running?") from problem
+    if as_json:
+        print_json({"task_ids": ids})
+    else:
+        for task_id in ids:
+            click.echo(task_id)
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return utc_now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no ISO 8601 time such as 2026-11-23T12:00:00+00:00", param_hint="--at") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

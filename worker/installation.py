@@ -1,0 +1,117 @@
+"""The one place where settings become running parts. Tasks and commands call the same functions here."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from worker import dispatch as dispatching
+from worker.compose import ComposeCounts, compose
+from worker.configuration import database_url, hash_key, require_sender
+from worker.errors import NotFoundError
+from worker.freshness import recheck
+from worker.mail.render import Renderer
+from worker.progress import Progress, silent
+from worker.scan import ScanCounts, rehearse, scan
+from worker.settings import Settings
+from worker.shop.frontend import FrontendSource
+from worker.shop.source import Source
+from worker.store import schema, tables
+from worker.store.session import Store
+from worker.sync import SyncCounts, sync
+
+Clock = Callable[[], datetime]
+
+
+class Installation:
+    """Watchpost as the settings describe it. Makes its parts when they are first needed; `close` gives them back."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, checked to be of this program's version. Raises SchemaError."""
+        store = Store(database_url(self.settings), echo=self.settings.database.echo)
+        try:
+            schema.check(store)
+        except BaseException:
+            store.dispose()
+            raise
+        return store
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """The mail templates, checked. Raises TemplateError."""
+        folder = self.settings.mail.template_dir
+        renderer = Renderer(Path(folder) if folder else None, self.settings.mail.default_language)
+        renderer.check()
+        return renderer
+
+    @cached_property
+    def key(self) -> bytes:
+        """What addresses are hashed with."""
+        return hash_key(self.settings)
+
+    def source_names(self, only: str | None = None) -> list[str]:
+        """The shops in the settings, or the one named. Raises NotFoundError."""
+        if only is None:
+            return sorted(self.settings.sources)
+        if only not in self.settings.sources:
+            known = ", ".join(sorted(self.settings.sources)) or "none"
+            raise NotFoundError(f"there is no source {only!r} in the settings (known: {known})")
+        return [only]
+
+    @contextmanager
+    def source(self, name: str) -> Iterator[Source]:
+        """A connection to the shop."""
+        source = FrontendSource(name, self.settings.sources[name])
+        try:
+            yield source
+        finally:
+            source.close()
+
+    def sync(
+        self, name: str, *, now: datetime, accept_shrink: bool = False, progress: Progress = silent
+    ) -> SyncCounts:
+        """Mirror one shop."""
+        with self.source(name) as source:
+            return sync(
+                self.store, source, name, self.settings, now=now, accept_shrink=accept_shrink, progress=progress
+            )
+
+    def scan(self, name: str, *, now: datetime, progress: Progress = silent) -> ScanCounts:
+        """Decide for one shop's watches."""
+        return scan(self.store, name, self.settings, self.key, now=now, progress=progress)
+
+    def rehearse(self, name: str, *, now: datetime) -> ScanCounts:
+        """What a scan would decide, writing nothing."""
+        return rehearse(self.store, name, self.settings, self.key, now=now)
+
+    def compose(self, *, now: datetime, progress: Progress = silent) -> ComposeCounts:
+        """Compose the mails that are due. Raises SettingsError without a sender address."""
+        require_sender(self.settings)
+        return compose(self.store, self.settings, self.renderer, self.key, now=now, progress=progress)
+
+    def dispatch(self, *, clock: Clock, progress: Progress = silent) -> dispatching.Counts:
+        """Send the mails that are due."""
+
+        def look_again(session: Session, mail: tables.Mail, now: datetime) -> str | None:
+            return recheck(session, mail, now, self.settings, self.key)
+
+        return dispatching.run(
+            self.store, self.settings, clock=clock, recheck=look_again, hash_key=self.key, progress=progress
+        )
+
+    def without_digest_wait(self) -> None:
+        """A run by hand composes at once what fires in it."""
+        mail = self.settings.mail.model_copy(update={"digest_wait_seconds": 0})
+        self.settings = self.settings.model_copy(update={"mail": mail})
+
+    def close(self) -> None:
+        """Give back the database connections."""
+        if "store" in self.__dict__:
+            self.store.dispose()

@@ -1,0 +1,119 @@
+"""What `watchpost status` tells: how fresh each shop's mirror is, what is watched, rejected, told, waiting and stuck."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from worker.settings import Settings
+from worker.store import tables
+
+OPEN_STATES = ("pending", "leased", "submitting")
+
+
+def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
+    """The whole state of an installation, ready for JSON."""
+    return {
+        "now": now,
+        "switches": {row.name: {"since": row.changed_at, "reason": row.reason} for row in session.scalars(select(tables.Switch))},
+        "sources": {name: _source(session, settings, name, now) for name in sorted(settings.sources)},
+        "notifications": _grouped(session, tables.Notification.state),
+        "mails": _mails(session),
+        "suppressed_addresses": session.scalar(select(func.count()).select_from(tables.Suppression)),
+        "runs": _last_runs(session),
+    }
+
+
+def _source(session: Session, settings: Settings, name: str, now: datetime) -> dict[str, Any]:
+    state = session.get(tables.SourceState, name)
+    last = state.last_good_sync_at if state else None
+    limit = timedelta(minutes=settings.sources[name].max_staleness_minutes)
+    return {
+        "last_good_sync": last,
+        "stale": last is None or now - last > limit,
+        "customers": _customers(session, name),
+        "relations": _relations(session, name, now),
+        "rejected": dict(
+            session.execute(
+                select(tables.Relation.rejected, func.count())
+                .where(
+                    tables.Relation.source == name,
+                    tables.Relation.retired_at.is_(None),
+                    tables.Relation.rejected.is_not(None),
+                )
+                .group_by(tables.Relation.rejected)
+                .order_by(tables.Relation.rejected)
+            )
+            .tuples()
+            .all()
+        ),
+        "rejected_relations": list(
+            session.scalars(
+                select(tables.Relation.shop_id)
+                .where(
+                    tables.Relation.source == name,
+                    tables.Relation.retired_at.is_(None),
+                    tables.Relation.rejected.is_not(None),
+                )
+                .order_by(tables.Relation.id)
+                .limit(20)
+            )
+        ),
+    }
+
+
+def _customers(session: Session, name: str) -> dict[str, int]:
+    row = session.execute(
+        select(
+            func.count().label("total"),
+            func.count(tables.Customer.unread_since).label("unread"),
+            func.coalesce(func.sum(case((tables.Customer.enabled, 0), else_=1)), 0).label("disabled"),
+        ).where(tables.Customer.source == name)
+    ).one()
+    return {"total": row.total, "unread": row.unread, "disabled": int(row.disabled)}
+
+
+def _relations(session: Session, name: str, now: datetime) -> dict[str, int]:
+    relation = tables.Relation
+    kind = case(
+        (relation.retired_at.is_not(None), "retired"),
+        (relation.product_id.is_(None), "not_a_watch"),
+        (relation.rejected.is_not(None), "rejected"),
+        (relation.watch_currency.is_(None), "idle"),
+        (relation.ends_at <= now, "expired"),
+        (relation.status != 1, "inactive"),
+        else_="watching",
+    )
+    rows = session.execute(select(kind, func.count()).where(relation.source == name).group_by(kind).order_by(kind))
+    return {str(state): int(count) for state, count in rows}
+
+
+def _grouped(session: Session, column: Any) -> dict[str, int]:
+    rows = session.execute(select(column, func.count()).group_by(column).order_by(column))
+    return {str(state): int(count) for state, count in rows}
+
+
+def _mails(session: Session) -> dict[str, Any]:
+    counts: dict[str, Any] = _grouped(session, tables.Mail.state)
+    oldest = session.scalar(select(func.min(tables.Mail.created_at)).where(tables.Mail.state.in_(OPEN_STATES)))
+    ambiguous = session.scalar(
+        select(func.count()).select_from(tables.Mail).where(tables.Mail.ambiguous_attempts > 0)
+    )
+    return {**counts, "ambiguous": ambiguous or 0, "oldest_open": oldest}
+
+
+def _last_runs(session: Session) -> list[dict[str, Any]]:
+    newest = select(func.max(tables.Run.id)).group_by(tables.Run.stage, tables.Run.source)
+    rows = session.scalars(select(tables.Run).where(tables.Run.id.in_(newest)).order_by(tables.Run.stage, tables.Run.source))
+    return [
+        {
+            "stage": row.stage,
+            "source": row.source,
+            "started": row.started_at,
+            "seconds": row.seconds,
+            "counts": row.counts,
+            "error": row.error,
+        }
+        for row in rows
+    ]

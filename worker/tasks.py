@@ -1,0 +1,76 @@
+"""The Celery tasks: each reads the clock, calls one function and returns its counts."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from celery import current_app, shared_task
+from structlog import get_logger
+
+from worker.errors import AlreadyRunningError, WatchpostError
+from worker.installation import Installation
+
+log = get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware UTC."""
+    return datetime.now(UTC)
+
+
+@lru_cache(maxsize=1)
+def installation() -> Installation:
+    """One for each worker process, made after the fork: database connections must not be shared."""
+    return Installation(current_app.watchpost_settings)
+
+
+def _report(stage: str, source: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work and log its counts. What operators can mend is logged in one line (the run's row keeps it, too)."""
+    try:
+        counts = work()
+    except AlreadyRunningError as busy:
+        log.info("already running", stage=stage, source=source, reason=str(busy))
+        return {"already_running": True}
+    except WatchpostError as problem:
+        log.error("stage failed", stage=stage, source=source, error=str(problem))
+        return {"error": str(problem)}
+    log.info("stage done", stage=stage, source=source, **{key: value for key, value in counts.items() if value})
+    return counts
+
+
+@shared_task(name="worker.tasks.sync")
+def sync(source: str) -> dict[str, Any]:
+    """Mirror one shop."""
+    return _report("sync", source, lambda: asdict(installation().sync(source, now=utc_now())))
+
+
+@shared_task(name="worker.tasks.scan")
+def scan(source: str) -> dict[str, Any]:
+    """Decide for one shop's watches."""
+    return _report("scan", source, lambda: installation().scan(source, now=utc_now()).as_json())
+
+
+@shared_task(name="worker.tasks.compose")
+def compose() -> dict[str, Any]:
+    """Compose the mails that are due."""
+    return _report("compose", "", lambda: asdict(installation().compose(now=utc_now())))
+
+
+@shared_task(name="worker.tasks.dispatch")
+def dispatch() -> dict[str, Any]:
+    """Send the mails that are due."""
+    return _report("dispatch", "", lambda: installation().dispatch(clock=utc_now).as_json())
+
+
+@shared_task(name="worker.tasks.run")
+def run() -> dict[str, Any]:
+    """All four stages, one after the other (`watchpost run --queue`)."""
+    names = installation().source_names()
+    return {
+        "sync": {name: sync(name) for name in names},
+        "scan": {name: scan(name) for name in names},
+        "compose": compose(),
+        "dispatch": dispatch(),
+    }
