@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 _READ = "watchpost_read"
@@ -31,6 +31,7 @@ class Store:
         self.engine: Engine = create_engine(parsed, **options)
         if self.is_sqlite:
             _tame_sqlite(self.engine)
+        event.listen(self.engine, "handle_error", _hide_rows)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -42,10 +43,7 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A transaction that only reads; on SQLite it takes no write lock, whatever others do."""
         with Session(self.engine.execution_options(**{_READ: True}), expire_on_commit=False) as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session  # closing rolls back; a rollback of our own would make what was read unreadable
 
     def lease_now(self, session: Session) -> datetime:
         """The clock that leases live by: the database's on PostgreSQL, so that machines with wrong clocks agree; ours on SQLite."""
@@ -57,6 +55,13 @@ class Store:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _hide_rows(context: ExceptionContext) -> None:
+    """Cut the details that PostgreSQL adds to its errors: they quote whole rows, and errors end up in logs."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _tame_sqlite(engine: Engine) -> None:

@@ -1,0 +1,145 @@
+"""Transactions: who waits for whom, what is kept, and what a failure leaves behind."""
+
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tests.support.children import Child, hear_all
+from tests.support.databases import opened
+from worker.store import tables
+from worker.store.session import Store
+
+ADDRESS = "ann@mail.test"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+COUNT_UP = """
+import sys
+from worker.store import tables
+from worker.store.session import Store
+store = Store(sys.argv[1])
+print("ready", flush=True)
+input()
+for _ in range(40):
+    with store.begin() as session:
+        session.get_one(tables.Run, 1).stage += "x"
+store.dispose()
+"""
+
+
+def add_run(session: Session, stage: str = "sync") -> None:
+    session.add(tables.Run(stage=stage, started_at=NOW))
+    session.flush()
+
+
+def runs(session: Session) -> int:
+    return session.scalars(select(func.count()).select_from(tables.Run)).one()
+
+
+def test_what_was_written_is_there_for_the_next_transaction(store: Store) -> None:
+    with store.begin() as session:
+        add_run(session)
+    with store.read() as session:
+        assert runs(session) == 1
+
+
+def test_an_error_rolls_everything_back(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.begin() as session:
+        add_run(session)
+        _ = 1 / 0
+    with store.read() as session:
+        assert runs(session) == 0
+
+
+def test_nothing_is_kept_of_a_reading_transaction(store: Store) -> None:
+    with store.read() as session:
+        add_run(session)
+    with store.read() as session:
+        assert runs(session) == 0
+
+
+def test_a_reader_neither_waits_for_a_writer_nor_sees_half_its_work(store: Store) -> None:
+    with store.begin() as writer:
+        add_run(writer)
+        with store.read() as reader:
+            assert runs(reader) == 0
+    with store.read() as reader:
+        assert runs(reader) == 1
+
+
+def test_a_writer_does_not_wait_for_readers(store: Store) -> None:
+    with store.read() as reader:
+        assert runs(reader) == 0
+        with store.begin() as writer:
+            add_run(writer)
+
+
+def test_objects_can_be_read_after_their_transaction_ended(store: Store) -> None:
+    with store.begin() as session:
+        add_run(session, "scan")
+    with store.read() as session:
+        run = session.scalars(select(tables.Run)).one()
+    assert run.stage == "scan"
+
+
+def test_writers_in_several_processes_wait_for_each_other_on_sqlite(sqlite_store: Store) -> None:
+    with sqlite_store.begin() as session:
+        add_run(session, "")
+    url = sqlite_store.engine.url.render_as_string()
+    with Child(COUNT_UP, url) as one, Child(COUNT_UP, url) as other:
+        assert hear_all([one, other]) == ["ready", "ready"]
+        one.tell()
+        other.tell()
+        assert (one.end(), other.end()) == (0, 0)
+    with sqlite_store.read() as session:
+        assert session.get_one(tables.Run, 1).stage == "x" * 80
+
+
+def test_writers_in_several_threads_wait_for_each_other_on_sqlite(sqlite_store: Store) -> None:
+    with sqlite_store.begin() as session:
+        add_run(session, "")
+
+    def count_up(_number: int) -> None:
+        with sqlite_store.begin() as session:
+            session.get_one(tables.Run, 1).stage += "x"
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count_up, range(40)))
+    with sqlite_store.read() as session:
+        assert session.get_one(tables.Run, 1).stage == "x" * 40
+
+
+def test_a_row_that_points_nowhere_is_refused(store: Store) -> None:
+    with pytest.raises(IntegrityError), store.begin() as session:
+        session.add(tables.ProductText(product_id=1, language="en", name="", slug=""))
+
+
+def test_errors_show_no_rows_and_no_values(store: Store) -> None:
+    with pytest.raises(IntegrityError) as caught, store.begin() as session:
+        session.add(tables.Mail(sender=ADDRESS, recipient=ADDRESS))
+    told = "".join(traceback.format_exception(caught.value))
+    assert "NOT NULL" in told or "not-null" in told
+    assert ADDRESS not in told
+
+
+@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
+def test_sqlite_keeps_what_it_confirmed_and_checks_links(sqlite_store: Store, pragma: str, value: object) -> None:
+    with sqlite_store.read() as session:
+        assert session.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
+
+
+def test_the_lease_clock_is_aware_utc_and_goes_on_within_a_transaction(store: Store) -> None:
+    with store.begin() as session:
+        first, second = store.lease_now(session), store.lease_now(session)
+    assert first.utcoffset() == timedelta(0)
+    assert first < second
+
+
+def test_the_time_zone_of_the_server_does_not_matter(postgres_url: str) -> None:
+    with opened(postgres_url) as admin, admin.begin() as session:
+        session.execute(text(f"ALTER DATABASE {admin.engine.url.database} SET timezone = 'Asia/Tokyo'"))
+    with opened(postgres_url) as store, store.read() as session:
+        assert session.execute(text("SHOW timezone")).scalar_one().lower() == "utc"
