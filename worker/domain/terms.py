@@ -115,4 +115,12 @@ def _limit(value: Json) -> Decimal | None:
 
 
 def _defect(reason: Reason, key: str, value: Json) -> Defect:
-    return Defect(reason, f"{key}={str(value)[:80]!a}")
+    return Defect(reason, f"{key}={_shown(value)}")
+
+
+def _shown(value: Json) -> str:
+    try:
+        return ascii(str(value)[:80])
+    except (ValueError, RecursionError):
+        # Python refuses to write out ints of more than 4,300 digits and deep nesting.
+        return f"a {type(value).__name__} too large to show"
