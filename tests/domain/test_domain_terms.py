@@ -137,6 +137,7 @@ def test_a_missing_flag_is_off(flag: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "false",
         "true",
         "no",
         "yes",

@@ -11,7 +11,7 @@ from worker.domain.reasons import Reason
 MAX_TIMEFRAME_DAYS = 3650
 
 _ON: frozenset[Json] = frozenset({1, "1"})
-_OFF: frozenset[Json] = frozenset({0, "0", "false", "", None})
+_OFF: frozenset[Json] = frozenset({0, "0", "", None})
 _DAYS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
