@@ -49,7 +49,17 @@ def test_keys_nobody_knows_are_ignored() -> None:
 
 @pytest.mark.parametrize(
     ("value", "days"),
-    [(1, 1), (7, 7), (3650, 3650), ("1", 1), ("30", 30), ("3650", 3650), ("007", 7)],
+    [
+        (1, 1),
+        (7, 7),
+        (3650, 3650),
+        ("1", 1),
+        ("30", 30),
+        ("3650", 3650),
+        ("007", 7),
+        ("0000000000007", 7),
+        ("0" * 9000 + "7", 7),
+    ],
     ids=repr,
 )
 def test_the_timeframe_is_a_whole_number_of_days_as_int_or_ascii_digits(value: Json, days: int) -> None:

@@ -12,7 +12,7 @@ MAX_TIMEFRAME_DAYS = 3650
 
 _ON: frozenset[Json] = frozenset({1, "1"})
 _OFF: frozenset[Json] = frozenset({0, "0", "", None})
-_DAYS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_DAYS = re.compile(r"0*([0-9]{1,4})", re.ASCII)
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 
 
@@ -87,8 +87,8 @@ def _flag(value: Json) -> bool | None:
 def _days(value: Json, default: int) -> int | None:
     if value is None:
         return default
-    if isinstance(value, str) and _DAYS.fullmatch(value):
-        value = int(value)
+    if isinstance(value, str) and (digits := _DAYS.fullmatch(value)):
+        value = int(digits.group(1))
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 1 <= value <= MAX_TIMEFRAME_DAYS else None
