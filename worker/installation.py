@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from worker import dispatch as dispatching
 from worker.compose import ComposeCounts, compose
 from worker.configuration import database_url, hash_key, require_sender
+from worker.dispatch.counts import Counts
+from worker.dispatch.stage import run as send
 from worker.errors import NotFoundError
 from worker.freshness import recheck
 from worker.mail.render import Renderer
@@ -20,6 +21,7 @@ from worker.settings import Settings
 from worker.shop.frontend import FrontendSource
 from worker.shop.source import Source
 from worker.store import schema, tables
+from worker.store.runs import record_run
 from worker.store.session import Store
 from worker.sync import SyncCounts, sync
 
@@ -96,15 +98,16 @@ class Installation:
         require_sender(self.settings)
         return compose(self.store, self.settings, self.renderer, self.key, now=now, progress=progress)
 
-    def dispatch(self, *, clock: Clock, progress: Progress = silent) -> dispatching.Counts:
+    def dispatch(self, *, clock: Clock) -> Counts:
         """Send the mails that are due."""
 
         def look_again(session: Session, mail: tables.Mail, now: datetime) -> str | None:
             return recheck(session, mail, now, self.settings, self.key)
 
-        return dispatching.run(
-            self.store, self.settings, clock=clock, recheck=look_again, hash_key=self.key, progress=progress
-        )
+        with record_run(self.store, "dispatch", "", clock()) as run:
+            counts = send(self.store, self.settings, clock=clock, recheck=look_again, hash_key=self.key)
+            run.counts = dict(counts)
+        return counts
 
     def without_digest_wait(self) -> None:
         """A run by hand composes at once what fires in it."""

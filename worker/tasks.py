@@ -61,7 +61,7 @@ def compose() -> dict[str, Any]:
 @shared_task(name="worker.tasks.dispatch")
 def dispatch() -> dict[str, Any]:
     """Send the mails that are due."""
-    return _report("dispatch", "", lambda: installation().dispatch(clock=utc_now).as_json())
+    return _report("dispatch", "", lambda: dict(installation().dispatch(clock=utc_now)))
 
 
 @shared_task(name="worker.tasks.run")

@@ -115,8 +115,7 @@ def dispatch(context: Context, queue: bool, as_json: bool) -> None:
     if queue:
         _enqueue(context, as_json, ("dispatch",))
         return
-    with progress_bar(not as_json) as progress:
-        results = {"": context.installation.dispatch(clock=utc_now, progress=progress).as_json()}
+    results = {"": dict(context.installation.dispatch(clock=utc_now))}
     _finish("dispatch", results, as_json)
 
 
@@ -138,7 +137,7 @@ def run(context: Context, queue: bool, as_json: bool) -> None:
             "sync": _each(names, lambda name: asdict(parts.sync(name, now=utc_now(), progress=progress))),
             "scan": _each(names, lambda name: parts.scan(name, now=utc_now(), progress=progress).as_json()),
             "compose": _each([""], lambda _: asdict(parts.compose(now=utc_now(), progress=progress))),
-            "dispatch": _each([""], lambda _: parts.dispatch(clock=utc_now, progress=progress).as_json()),
+            "dispatch": _each([""], lambda _: dict(parts.dispatch(clock=utc_now))),
         }
     if as_json:
         print_json({stage: results.get("", results) for stage, results in stages.items()})

@@ -250,7 +250,7 @@ def previous_price(session: Session, reading: tables.Reading) -> Decimal | None:
             tables.Observation.reading_id == reading.id,
             tables.Observation.series == reading.series,
             tables.Observation.id < reading.observation_id,
-            tables.Observation.price > 0,
+            tables.Observation.price > Decimal(0),
             tables.Observation.price != reading.price,
         )
         .order_by(tables.Observation.id.desc())
