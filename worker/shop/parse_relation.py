@@ -1,0 +1,112 @@
+"""`customer.lists` records -> relations. A field that can't be read makes the relation defective, never the run."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from worker.domain.model import Defect, Json, Relation
+from worker.shop.record import Record, obj, shown, text, usable_id, whole_number
+from worker.shop.times import parse_time
+
+PREFIX = "customer.lists."
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """All relations of one answer, each id once, and how many records had no usable id."""
+
+    relations: tuple[Relation, ...]
+    unreadable: int
+
+
+def parse_relations(listed: Iterable[Record], customer_id: str, zone: ZoneInfo) -> Relations:
+    """Read a customer's relations. An id that occurs twice with different content is kept once, as defective."""
+    found: dict[str, Relation] = {}
+    unreadable = 0
+    for record in listed:
+        relation = parse_relation(record, customer_id, zone)
+        if relation is None:
+            unreadable += 1
+        elif (known := found.setdefault(relation.id, relation)) != relation and known.defect is None:
+            found[relation.id] = replace(known, defect=Defect("duplicate_id", f"{PREFIX}id={shown(relation.id)}"))
+    return Relations(tuple(found.values()), unreadable)
+
+
+def parse_relation(record: Record, customer_id: str, zone: ZoneInfo) -> Relation | None:
+    """Read one record (seed, "Add relations"); None where it has no usable id.
+
+    `config` is passed on as it is. Times are naive in the shop and become UTC; an end in the doubled hour of a clock
+    change is the later one.
+    """
+    fields = _Fields(obj(record.get("attributes")))
+    relation_id = usable_id(record.get("id")) or usable_id(fields.value("id"))
+    if relation_id is None:
+        return None
+    return Relation(
+        id=relation_id,
+        customer_id=customer_id,
+        domain=fields.name("domain", missing="no_domain", bad="bad_domain"),
+        type=fields.name("type", missing=None, bad="bad_type") or "default",
+        refid=fields.refid(),
+        config=fields.value("config"),
+        datestart=fields.time("datestart", zone),
+        dateend=fields.time("dateend", zone, later=True),
+        position=fields.number("position", 0, "bad_position"),
+        status=fields.number("status", 1, "bad_status"),
+        ctime=fields.time("ctime", zone),
+        defect=fields.defect,
+    )
+
+
+class _Fields:
+    """The attributes of one record; remembers the first that could not be read."""
+
+    def __init__(self, attributes: Record) -> None:
+        self._attributes = attributes
+        self.defect: Defect | None = None
+
+    def value(self, name: str) -> Json:
+        return self._attributes.get(PREFIX + name)
+
+    def name(self, field: str, *, missing: str | None, bad: str) -> str:
+        value = self.value(field)
+        if value in (None, ""):
+            if missing is not None:
+                self._note(missing, field)
+            return ""
+        if not isinstance(value, str):
+            self._note(bad, field)
+        return text(value)
+
+    def refid(self) -> str:
+        value = self.value("refid")
+        if value in (None, ""):
+            self._note("no_refid", "refid")
+            return ""
+        refid = usable_id(value)
+        if refid is None:
+            self._note("bad_refid", "refid")
+        return refid or text(value)
+
+    def number(self, field: str, default: int, bad: str) -> int:
+        if PREFIX + field not in self._attributes:
+            return default
+        return self._read(lambda: whole_number(self.value(field)), 0, bad, field)
+
+    def time(self, field: str, zone: ZoneInfo, *, later: bool = False) -> datetime | None:
+        return self._read(lambda: parse_time(self.value(field), zone, later=later), None, "bad_date", field)
+
+    def _read(self, read: Callable[[], T], otherwise: T, bad: str, field: str) -> T:
+        try:
+            return read()
+        except ValueError:
+            self._note(bad, field)
+            return otherwise
+
+    def _note(self, code: str, field: str) -> None:
+        if self.defect is None:
+            self.defect = Defect(code, f"{PREFIX}{field}={shown(self.value(field))}")
