@@ -1,5 +1,7 @@
 """The errors Watchpost raises on purpose; each says what the operator can do, and which exit code a command ends with."""
 
+from collections.abc import Mapping
+
 
 class WatchpostError(Exception):
     """Anything Watchpost can explain. Its text names the thing at fault and the remedy."""
@@ -57,6 +59,14 @@ class ShopLoginError(ShopError):
 
 class ShopRefusedError(ShopError):
     """The shop understood the request and refused it (403, 404, 409 and validation errors)."""
+
+
+class RelationLostError(ShopError):
+    """A relation was removed to renew it and could not be added again; `attributes` is what has to be sent to add it."""
+
+    def __init__(self, message: str, attributes: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.attributes = dict(attributes)
 
 
 class FieldError(WatchpostError):
