@@ -16,6 +16,8 @@ class Account:
     """What the settings call this customer; the shop's customer id where the interface lists customers itself."""
     customer: Customer
     relations: tuple[Relation, ...]
+    unreadable: int = 0
+    """Records without a usable id. While there are any, an absent relation may be one of them and must not be retired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,162 @@
+"""The customer-facing JSON:API as a source for sync: one session for each configured customer, one for the catalogue."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import httpx2
+
+from worker import settings
+from worker.domain.model import ProductReading, View
+from worker.errors import ShopAnswerError, ShopError, ShopLoginError, ShopUnreachableError
+from worker.shop.answer import MissingError
+from worker.shop.api import Api, Discovery
+from worker.shop.http import Session, open_http
+from worker.shop.linked import index
+from worker.shop.parse_product import INCLUDE, ProductParser
+from worker.shop.picture import Media
+from worker.shop.reading import CustomerDisabledError, CustomerReader
+from worker.shop.record import Record, obj, records, usable_id
+from worker.shop.source import Account, Disabled, Missing, Unread
+from worker.shop.urls import Parameters, batches
+
+MAX_SILENT = 5
+"""So many customers in a row without an answer, and the shop as a whole counts as unreachable."""
+
+_FILTER = "filter[==][product.id][]"
+_MAX_QUERY = 6000  # common web servers refuse request lines beyond 8 KiB
+_DOMAINS = ("product",)
+
+T = TypeVar("T")
+
+
+class FrontendSource:
+    """One shop read through its customer-facing API (implements worker.shop.source.Source).
+
+    Discovery is asked once and shared by all sessions; cookies, tokens and CSRF values are each session's own.
+    """
+
+    def __init__(self, name: str, shop: settings.Shop, *, transport: httpx2.BaseTransport | None = None) -> None:
+        self.name = name
+        self.problems: Counter[str] = Counter()
+        """What could not be read so far, by field: counted, and never a reason to stop."""
+        self._shop = shop
+        self._zone = ZoneInfo(shop.timezone)
+        self._http = open_http(shop.timeout_seconds, transport)
+        self._discovery: Discovery | None = None
+        self._catalogue: Api | None = None
+        logins = [account for _, account in self._customers() if _has_login(account)]
+        self._readers: Iterator[settings.Account | None] = iter([None, *logins])
+        self._refused: ShopLoginError | None = None
+
+    def accounts(self) -> Iterator[Account | Disabled | Unread]:
+        """Every configured customer once, by key; one customer's failure is Unread.
+
+        Raises ShopUnreachableError or ShopAnswerError where discovery fails, and ShopUnreachableError after several
+        customers in a row without an answer.
+        """
+        silent = 0
+        for key, account in self._customers():
+            found = self._account(key, account)
+            unanswered = isinstance(found, Unread) and isinstance(found.error, ShopUnreachableError)
+            silent = silent + 1 if unanswered else 0
+            if isinstance(found, Unread):
+                if self._discovery is None and isinstance(found.error, ShopUnreachableError | ShopAnswerError):
+                    raise found.error
+                if silent == MAX_SILENT:
+                    raise ShopUnreachableError(f"{silent} customers in a row got no answer; the last: {found.error}")
+            yield found
+
+    def products(self, ids: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
+        """Every id once as the shop shows it to strangers; logged in only where it refuses those. Raises ShopError.
+
+        Lists leave out products without a category, so what is left out is asked for by itself.
+        """
+        asked = list(dict.fromkeys(ids))
+        prefix = self._ask(lambda api: api.discovery()).prefix
+        for batch in batches(filter(usable_id, asked), _FILTER, prefix, self._shop.page_size, _MAX_QUERY):
+            found = self._listed(batch, view)
+            for product_id in batch:
+                yield found.get(product_id) or self._single(product_id, view)
+        yield from (Missing(product_id) for product_id in asked if not usable_id(product_id))
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._http.close()
+
+    def _customers(self) -> list[tuple[str, settings.Account]]:
+        return sorted(self._shop.customers.items())
+
+    def _api(self, account: settings.Account | None) -> Api:
+        api = Api(Session(self._http, self._shop.url, account, self._shop.timeout_seconds), self._discovery)
+        self._discovery = api.discovery()
+        return api
+
+    def _account(self, key: str, account: settings.Account) -> Account | Disabled | Unread:
+        try:
+            if not _has_login(account):
+                raise ShopLoginError(f"customer {key} has neither token nor cookie in the settings")
+            reader = CustomerReader(self._api(account), self._zone)
+            identity = reader.who()
+            listing = reader.listing(identity, _DOMAINS)
+        except CustomerDisabledError:
+            return Disabled(key)
+        except ShopError as error:
+            return Unread(key, error)
+        if listing.unreadable:
+            self.problems["customer.lists.id"] += listing.unreadable
+        relations = tuple(row.relation for row in listing.rows.values())
+        return Account(key, identity.customer, relations, unreadable=listing.unreadable)
+
+    def _listed(self, ids: Sequence[str], view: View) -> dict[str, ProductReading]:
+        parameters = [(_FILTER, product_id) for product_id in ids]
+        parameters += [("page[limit]", str(len(ids))), *_shown_in(view)]
+
+        def read(api: Api) -> dict[str, ProductReading]:
+            url, found = api.resource("product"), dict[str, ProductReading]()
+            for page in api.pages(url, parameters, keep={"include", "locale", "currency"}):
+                found = self._parsed(page, url, view) | found
+            return found
+
+        return self._ask(read)
+
+    def _single(self, product_id: str, view: View) -> ProductReading | Missing:
+        def read(api: Api) -> dict[str, ProductReading]:
+            url = api.resource("product")
+            return self._parsed(api.get(url, [("id", product_id), *_shown_in(view)]), url, view)
+
+        try:
+            found = self._ask(read)
+        except MissingError:
+            return Missing(product_id)
+        if product_id not in found:
+            raise ShopAnswerError(f"the shop was asked for product {product_id} and answered with something else")
+        return found[product_id]
+
+    def _parsed(self, page: Record, url: str, view: View) -> dict[str, ProductReading]:
+        media = Media(self._shop.media_url, obj(page.get("meta")), url)
+        parser = ProductParser(view, self._zone, media, index(page), self.problems)
+        readings = (parser.parse(record) for record in records(page.get("data")))
+        return {reading.id: reading for reading in readings if reading is not None}
+
+    def _ask(self, ask: Callable[[Api], T]) -> T:
+        """Ask as a stranger; where the shop wants a login, as the first customer it accepts, and so from then on."""
+        while True:
+            try:
+                if self._catalogue is None:
+                    self._catalogue = self._api(next(self._readers))
+                return ask(self._catalogue)
+            except ShopLoginError as error:
+                self._catalogue = None
+                self._refused = error
+            except StopIteration:
+                raise self._refused or ShopLoginError("nobody is left to read the catalogue as") from None
+
+
+def _has_login(account: settings.Account) -> bool:
+    return any(secret is not None and secret.get_secret_value() for secret in (account.token, account.cookie))
+
+
+def _shown_in(view: View) -> Parameters:
+    return [("include", INCLUDE), ("locale", view.language), ("currency", view.currency)]
