@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from worker.errors import TemplateError
 from worker.ledger import Finding, cancel, review, told
 from worker.lens import make_lens
-from worker.mail.address import parse_address
+from worker.mail.address import Address, parse_address
 from worker.mail.facts import Digest, Item, to_json
 from worker.mail.message import build, letterhead, make_message_id
 from worker.mail.render import Rendered, Renderer
@@ -128,16 +128,16 @@ def draft(
     """The mail row, not yet in the database. Raises TemplateError."""
     digest = digest_of(customer, [f.item for f in findings if f.item is not None], settings)
     rendered = renderer.render("watch", digest)
-    message_id, message = draft_message(rendered, customer, settings, now)
-    paper = letterhead(settings.mail)
+    recipient = recipient_of(customer, settings)
+    message_id, message = draft_message(rendered, recipient, settings, now)
     until = max(finding.item.until for finding in findings if finding.item is not None)
     return tables.Mail(
         source=customer.source,
         customer_id=customer.id,
         state="pending",
         message_id=message_id,
-        sender=str(paper.address),
-        recipient=str(paper.recipient(parse_address(customer.email or ""))),
+        sender=letterhead(settings.mail).address.email,
+        recipient=recipient.email,
         customer_email=customer.email,
         language=rendered.language,
         message=message,
@@ -147,13 +147,19 @@ def draft(
     )
 
 
-def draft_message(
-    rendered: Rendered, customer: tables.Customer, settings: Settings, now: datetime
-) -> tuple[str, bytes]:
-    """A new Message-ID and the bytes of the message to this customer."""
-    message_id = make_message_id(uuid4().hex, letterhead(settings.mail).address.domain)
-    own = parse_address(customer.email or "")
-    return message_id, build(rendered, sender=settings.mail, recipient=own, message_id=message_id, date=now)
+def recipient_of(customer: tables.Customer, settings: Settings) -> Address:
+    """Whom the mail really goes to: the customer, or everybody's stand-in on a staging installation."""
+    return parse_address(settings.mail.redirect_all_to or customer.email or "")
+
+
+def draft_message(rendered: Rendered, recipient: Address, settings: Settings, now: datetime) -> tuple[str, bytes]:
+    """A new Message-ID and the bytes of the message."""
+    sender = settings.mail
+    message_id = make_message_id(uuid4().hex, letterhead(sender).address.domain)
+    staging = bool(sender.redirect_all_to)
+    return message_id, build(
+        rendered, sender=sender, recipient=recipient, message_id=message_id, date=now, staging=staging
+    )
 
 
 def digest_of(customer: tables.Customer, items: Sequence[Item], settings: Settings) -> Digest:

@@ -52,6 +52,6 @@ def make_lens(session: Session, settings: Settings, key: bytes) -> Lens:
 def normal_address(text: str | None) -> str | None:
     """The one valid address in the text, or None."""
     try:
-        return str(parse_address(text or ""))
+        return parse_address(text or "").email
     except ValueError:
         return None

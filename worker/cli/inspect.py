@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
-from worker.compose import digest_of, draft_message
+from worker.compose import digest_of, draft_message, recipient_of
 from worker.explain import explain as explain_relation
 from worker.explain import items
 from worker.status import status as whole_status
@@ -140,7 +140,7 @@ def preview(context: Context, relation: tuple[str, str], folder: Path, as_json: 
     with parts.store.read() as session:
         customer, told = items(session, source, shop_id, parts.settings, parts.key)
         rendered = parts.renderer.render("watch", digest_of(customer, told, parts.settings))
-        _, message = draft_message(rendered, customer, parts.settings, utc_now())
+        _, message = draft_message(rendered, recipient_of(customer, parts.settings), parts.settings, utc_now())
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "subject.txt": rendered.subject.encode() + b"\n",

@@ -97,7 +97,7 @@ def mail_test(context: Context, address: str, as_json: bool) -> None:
         message_id=make_message_id(f"test {now.isoformat()}", paper.address.domain),
         date=now,
     )
-    report = send_one(parts.settings, str(paper.address), str(recipient), message)
+    report = send_one(parts.settings, paper.address.email, recipient.email, message)
     if as_json:
         print_json(report)
     else:
