@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -57,18 +57,13 @@ def acquire(store: Store, name: str, ttl: timedelta) -> Lease:
     except IntegrityError:
         pass  # another process created the row first; both now compete for it below
     with store.begin() as session:
+        row = session.get_one(tables.Lease, name, with_for_update=True)
         now = store.lease_now(session)
-        taken = session.execute(
-            update(tables.Lease)
-            .where(tables.Lease.name == name, or_(tables.Lease.token.is_(None), tables.Lease.lease_until <= now))
-            .values(token=token, lease_until=now + ttl)
-            .returning(tables.Lease.name)
-        ).first()
-        if taken is None:
-            until = session.scalar(select(tables.Lease.lease_until).where(tables.Lease.name == name))
+        if row.token is not None and row.lease_until is not None and row.lease_until > now:
             raise AlreadyRunningError(
-                f"{name} is already running (its lease lasts until {until:%Y-%m-%d %H:%M:%S} UTC)"
+                f"{name} is already running (its lease lasts until {row.lease_until:%Y-%m-%d %H:%M:%S} UTC)"
             )
+        row.token, row.lease_until = token, now + ttl
     return Lease(store, name, token, ttl)
 
 
