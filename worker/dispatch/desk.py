@@ -1,0 +1,230 @@
+"""The dispatcher's paperwork: each method is one short transaction, called from a thread, never across network I/O."""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
+
+from worker.dispatch import route
+from worker.dispatch.replies import Kind, Verdict
+from worker.domain import retry
+from worker.log import address_hash
+from worker.settings import Settings
+from worker.store import outbox, suppression
+from worker.store.outbox import Final, Reaped
+from worker.store.session import Store
+from worker.store.tables import Mail
+
+Clock = Callable[[], datetime]
+Recheck = Callable[[Session, Mail, datetime], str | None]
+"""Whether a mail may still go: None, or the reason, after it settled the mail in the same session.
+
+A mail it refused without settling it is put off for some minutes.
+"""
+
+_SECOND_CHANCE = "route_"
+"""Begins the reason of a mail that was kept because its refusal spoke against the relay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether there is anything to do, and which way."""
+
+    due: bool
+    way: route.Way
+
+
+class Desk:
+    """Reads and writes the outbox for one dispatch."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock, recheck: Recheck, hash_key: bytes) -> None:
+        self._store = store
+        self._clock = clock
+        self._recheck = recheck
+        self._hash_key = hash_key
+        self._lease = timedelta(seconds=settings.smtp.lease_seconds)
+        self._resend = settings.smtp.ambiguous == "resend"
+        self._staleness = {
+            name: timedelta(minutes=shop.max_staleness_minutes) for name, shop in settings.sources.items()
+        }
+
+    def tidy(self) -> tuple[Reaped, int]:
+        """Take back what died dispatchers left, and end what is too late; the latter's number is second."""
+        now = self._clock()
+        with self._store.begin() as session:
+            return self._reap(session, now), outbox.expire(session, now)
+
+    def look(self) -> Outlook:
+        """Whether mails are due and may go."""
+        now = self._clock()
+        with self._store.begin() as session:
+            if outbox.is_due(session, sources=self._sources(session, now), now=now):
+                return Outlook(True, route.look(session, now))
+            return Outlook(False, route.Way(closed=route.closed(session)))
+
+    def claim(self, limit: int, probing: bool) -> tuple[Reaped, list[Mail]]:
+        """Lease the next mails, unless somebody closed the way meanwhile (a prober goes where it is closed)."""
+        now = self._clock()
+        with self._store.begin() as session:
+            reaped = self._reap(session, now)
+            closed = route.closed(session)
+            if closed == route.PAUSED or (closed and not probing):
+                return reaped, []
+            return reaped, outbox.claim(
+                session,
+                token=str(uuid4()),
+                limit=limit,
+                sources=self._sources(session, now),
+                now=now,
+                lease_now=self._store.lease_now(session),
+                lease=self._lease,
+            )
+
+    def permit(self, mail: Mail) -> str | None:
+        """None when the mail may go; else the state it is in now, or `lost`."""
+        now = self._clock()
+        with self._store.begin() as session:
+            lease_now = self._store.lease_now(session)
+            row = outbox.renew(session, mail.id, _token(mail), lease_now=lease_now, lease=self._lease)
+            if row is None:
+                return "lost"
+            if now >= row.expires_at:
+                return self._end(session, row, "expired", now)
+            if self._is_suppressed(session, row):
+                return self._end(session, row, "suppressed", now)
+            reason = self._recheck(session, row, now)
+            if reason is None:
+                return None
+            session.refresh(row)
+            if row.state == "leased":
+                outbox.release(session, row.id, _token(mail), next_attempt_at=now + retry.delay(1, _jitter()))
+                return "waiting"
+            return row.state
+
+    def mark_submitting(self, mail: Mail) -> bool:
+        """Commit that the body is about to go. False where the lease was lost."""
+        with self._store.begin() as session:
+            lease_now = self._store.lease_now(session)
+            return outbox.mark_submitting(session, mail.id, _token(mail), lease_now=lease_now, lease=self._lease)
+
+    def sent(self, mail: Mail, verdict: Verdict, reopen: bool) -> str:
+        """The relay has it; `reopen` the route, if this was the probe."""
+        now = self._clock()
+        with self._store.begin() as session:
+            if reopen:
+                route.open_again(session)
+            return self._end(session, mail, "sent", now, verdict)
+
+    def failed(self, mail: Mail, verdict: Verdict) -> str:
+        """The relay refuses it for good; an address that does not exist gets no mail any more."""
+        now = self._clock()
+        with self._store.begin() as session:
+            if verdict.kind is Kind.ADDRESS_REJECTED:
+                suppression.suppress(session, self._hash(mail.recipient), reason=verdict.reason, now=now)
+            return self._end(session, mail, "failed", now, verdict)
+
+    def retried(self, mail: Mail, verdict: Verdict) -> str:
+        """The relay refuses it for now."""
+        again = self._clock() + retry.delay(mail.attempts + 1, _jitter())
+        with self._store.begin() as session:
+            kept = outbox.settle_retry(
+                session,
+                mail.id,
+                _token(mail),
+                next_attempt_at=again,
+                reason=verdict.reason,
+                code=verdict.code,
+            )
+        return "retried" if kept else "lost"
+
+    def ambiguous(self, mail: Mail, verdict: Verdict) -> str:
+        """Nobody knows whether the relay has it. Returns its state, or `lost`."""
+        now = self._clock()
+        with self._store.begin() as session:
+            state = outbox.settle_ambiguous(
+                session,
+                mail.id,
+                _token(mail),
+                resend=self._resend,
+                now=now,
+                next_attempt_at=now + retry.delay(1, _jitter()),
+                reason=verdict.reason,
+            )
+        return state or "lost"
+
+    def put_off(self, mail: Mail, reason: str, until: datetime | None = None) -> None:
+        """Unsent; later, without counting an attempt."""
+        again = until or self._clock() + retry.delay(1, _jitter())
+        with self._store.begin() as session:
+            outbox.put_off(session, mail.id, _token(mail), next_attempt_at=again, reason=reason)
+
+    def put_aside(self, mail: Mail) -> None:
+        """Working on it raised an error: let others go first, unless its body may be on the way."""
+        again = self._clock() + retry.delay(1, _jitter())
+        with self._store.begin() as session:
+            outbox.release(session, mail.id, _token(mail), next_attempt_at=again)
+
+    def hand_back(self, mails: Iterable[Mail]) -> None:
+        """Not begun; whoever comes next may have them."""
+        with self._store.begin() as session:
+            for mail in mails:
+                outbox.release(session, mail.id, _token(mail))
+
+    def close_route(self, closure: route.Closure, mails: Iterable[tuple[Mail, Verdict]]) -> None:
+        """Close the way. `mails` whose refusal led to that are kept; others go first when it opens again."""
+        now = self._clock()
+        again = now + retry.delay(2, _jitter())
+        with self._store.begin() as session:
+            route.close(session, closure, now)
+            for mail, verdict in mails:
+                kept = _SECOND_CHANCE + verdict.reason
+                outbox.put_off(session, mail.id, _token(mail), next_attempt_at=again, reason=kept)
+
+    def remainder(self) -> tuple[int, str | None]:
+        """How many mails are pending, and why the way is closed, if it is."""
+        with self._store.read() as session:
+            return outbox.waiting(session), route.closed(session)
+
+    def _reap(self, session: Session, now: datetime) -> Reaped:
+        return outbox.reap(session, now=now, lease_now=self._store.lease_now(session), resend=self._resend)
+
+    def _sources(self, session: Session, now: datetime) -> frozenset[str]:
+        return outbox.fresh_sources(session, self._staleness, now)
+
+    def _is_suppressed(self, session: Session, mail: Mail) -> bool:
+        return suppression.is_suppressed(
+            session, [self._hash(address) for address in {mail.recipient, mail.customer_email}]
+        )
+
+    def _hash(self, address: str) -> str:
+        return address_hash(self._hash_key, address)
+
+    def _end(self, session: Session, mail: Mail, state: Final, now: datetime, verdict: Verdict | None = None) -> str:
+        mine = outbox.settle(
+            session,
+            mail.id,
+            _token(mail),
+            state,
+            now=now,
+            reason=verdict.reason if verdict else state,
+            code=verdict.code if verdict else None,
+            answered=verdict is not None,
+        )
+        return state if mine else "lost"
+
+
+def had_second_chance(mail: Mail) -> bool:
+    """It was kept once although its recipient was refused, and the relay has worked since."""
+    return (mail.reason or "").startswith(_SECOND_CHANCE)
+
+
+def _token(mail: Mail) -> str:
+    return cast(str, mail.lease_token)  # a claimed mail has one
+
+
+def _jitter() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 - spreads retries, protects nothing

@@ -1,0 +1,86 @@
+"""What the last answers say about the relay and about single destinations. Pure; forgotten after the batch."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.dispatch.replies import Kind, Phase, Verdict
+from worker.store.tables import Mail
+
+_SEVERAL = 3
+_MOST = 20
+_PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5))
+
+
+def destination(mail: Mail) -> str:
+    """The domain the mail goes to."""
+    return mail.recipient.rpartition("@")[2].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A recipient refused for good."""
+
+    mail: Mail
+    verdict: Verdict
+
+
+class Refusals:
+    """Recipients refused one after the other, until the relay accepts one again.
+
+    A relay that lost its configuration refuses everybody. So a refusal is believed when the relay accepts another
+    recipient, or when the batch ends; several domains in a row speak against the relay.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, Refusal] = {}
+
+    def add(self, refusal: Refusal) -> list[Refusal]:
+        """One more in the row. Returns those that must be believed now, because the row gets too long to keep."""
+        self._waiting[refusal.mail.id] = refusal
+        oldest = list(self._waiting)[:-_MOST]
+        return [self._waiting.pop(mail_id) for mail_id in oldest]
+
+    def speak_against_the_relay(self) -> bool:
+        """Whether several domains were refused in a row."""
+        return len({destination(refusal.mail) for refusal in self._waiting.values()}) >= _SEVERAL
+
+    def take(self) -> list[Refusal]:
+        """All of the row, which is over."""
+        taken = list(self._waiting.values())
+        self._waiting.clear()
+        return taken
+
+
+class Trouble:
+    """Counts mails on which the relay broke off, one after the other: it is sick, though it may accept connections."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def note(self, verdict: Verdict) -> bool:
+        """Whether it is enough to leave the relay alone for a while."""
+        broke_off = verdict.kind in {Kind.UNSENT_TRANSIENT, Kind.AMBIGUOUS}
+        overloaded = verdict.slow_down and verdict.phase is Phase.MAIL
+        self._count = self._count + 1 if broke_off or overloaded else 0
+        return self._count >= _SEVERAL
+
+
+class Pace:
+    """Destinations for which the relay asked us to slow down: each further time in a row the pause is longer."""
+
+    def __init__(self) -> None:
+        self._strikes: dict[str, int] = {}
+        self._until: dict[str, datetime] = {}
+
+    def note(self, domain: str, verdict: Verdict, now: datetime) -> None:
+        """Learn from one answer."""
+        if verdict.kind is Kind.SENT:
+            self._strikes.pop(domain, None)
+        elif verdict.slow_down:
+            strikes = self._strikes[domain] = self._strikes.get(domain, 0) + 1
+            self._until[domain] = now + _PAUSES[min(strikes, len(_PAUSES)) - 1]
+
+    def pause_until(self, domain: str, now: datetime) -> datetime | None:
+        """Until when nothing should go there, or None."""
+        until = self._until.get(domain)
+        return until if until is not None and until > now else None

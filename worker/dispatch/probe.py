@@ -1,0 +1,59 @@
+"""Sends one mail exactly as the dispatcher does and tells each step: `watchpost mail-test`."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+
+from worker.dispatch.replies import Kind, Phase, Verdict
+from worker.dispatch.smtp import Connection, Told, tls_context
+from worker.settings import Settings, Smtp
+
+_STEPS = {
+    Phase.GREETING: "connected to {host}:{port}",
+    Phase.EHLO: "said hello",
+    Phase.STARTTLS: "encrypted the connection; the certificate is good",
+    Phase.AUTH: "logged in as {username}",
+    Phase.MAIL: "the sender is accepted",
+    Phase.RCPT: "the recipient is accepted",
+    Phase.DATA: "the relay is ready for the message",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far it got: a sentence for each step, and the reason code of the verdict that ended it."""
+
+    accepted: bool
+    steps: tuple[str, ...]
+    verdict: str
+    """See replies.Kind."""
+    reason: str
+    code: int | None
+
+
+def send_one(settings: Settings, sender: str, recipient: str, message: bytes) -> Report:
+    """Connect, send this one message and say goodbye; nothing is stored. Raises SettingsError as the dispatcher does."""
+    smtp = settings.smtp
+    steps: list[str] = []
+
+    def told(phase: Phase, code: int) -> None:
+        if phase in _STEPS:
+            steps.append(f"{code} {_STEPS[phase].format(host=smtp.host, port=smtp.port, username=smtp.username)}")
+
+    verdict = asyncio.run(_send(smtp, tls_context(smtp), told, sender, recipient, message))
+    code = verdict.code or "no reply"
+    steps.append(
+        f"{code} the message is accepted" if verdict.kind is Kind.SENT else f"{code} it ended here: {verdict.reason}"
+    )
+    return Report(verdict.kind is Kind.SENT, tuple(steps), verdict.kind.value, verdict.reason, verdict.code)
+
+
+async def _send(
+    smtp: Smtp, tls: ssl.SSLContext | None, told: Told, sender: str, recipient: str, message: bytes
+) -> Verdict:
+    connection = Connection(smtp, tls, told)
+    try:
+        refused = await connection.open() or await connection.envelope(sender, recipient, message)
+        return refused or await connection.submit(message)
+    finally:
+        await connection.close()
