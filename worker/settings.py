@@ -1,29 +1,56 @@
-"""The settings' shape: what every option is called and which values it takes. Defaults stand in config/default.toml only."""
+"""The settings' shape: what every option is called and which values it takes.
 
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+The defaults of the global sections stand in config/default.toml only; worker/configuration puts the layers together.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from worker.settings_urls import BrokerUrl, DatabaseUrl, LinkPattern, OptionalUrl, ShopUrl, is_postgresql
+from worker.settings_values import (
+    Address,
+    CertificateFile,
+    Currency,
+    CustomerName,
+    Folder,
+    HashKey,
+    HeaderSecret,
+    HeaderText,
+    Host,
+    Language,
+    ListId,
+    Names,
+    Seconds,
+    SourceName,
+    ZoneName,
+)
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    # Strict: a TOML file has types, so `port = "25"` or `connections = true` is a mistake. Variables were converted.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class Database(_Section):
-    url: SecretStr
+    """`[database]`: where everything is kept."""
+
+    url: DatabaseUrl
     echo: bool
 
 
 class Broker(_Section):
-    url: SecretStr
+    """`[broker]`: what wakes the tasks up."""
+
+    url: BrokerUrl
     task_time_limit_seconds: Annotated[int, Field(ge=10)]
 
 
 class Schedule(_Section):
+    """`[schedule]`: how often each stage runs."""
+
     sync_seconds: Seconds
     scan_seconds: Seconds
     compose_seconds: Seconds
@@ -31,6 +58,8 @@ class Schedule(_Section):
 
 
 class Rules(_Section):
+    """`[rules]`: when a watch fires."""
+
     default_timeframe_days: Annotated[int, Field(ge=1, le=3650)]
     cooldown_hours: Annotated[float, Field(ge=0, le=8760)]
     further_drop_percent: Annotated[float, Field(ge=0, lt=100)]
@@ -39,78 +68,158 @@ class Rules(_Section):
 
 
 class Sender(_Section):
-    from_address: str
-    from_name: str
-    reply_to: str
-    list_id: str
-    unsubscribe_mailto: str
-    redirect_all_to: str
-    default_language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")]
-    template_dir: str
+    """`[mail]`: who writes, in which language, how much in one mail."""
+
+    from_address: Address
+    from_name: HeaderText
+    reply_to: Address
+    list_id: ListId
+    unsubscribe_mailto: Address
+    redirect_all_to: Address
+    default_language: Language
+    template_dir: Folder
     digest_wait_seconds: Annotated[float, Field(ge=0, le=86_400)]
     digest_max_items: Annotated[int, Field(ge=1, le=500)]
 
 
 class Smtp(_Section):
-    host: str
+    """`[smtp]`: the relay. Fields that others are checked against stand first."""
+
+    host: Host
     port: Annotated[int, Field(ge=1, le=65_535)]
-    tls: Literal["none", "starttls", "tls"]
-    ca_file: str
     username: str
     password: SecretStr
+    tls: Literal["none", "starttls", "tls"]
+    ca_file: CertificateFile
     connections: Annotated[int, Field(ge=1, le=64)]
     timeout_seconds: Seconds
     data_timeout_seconds: Seconds
     lease_seconds: Seconds
     ambiguous: Literal["resend", "hold"]
 
+    @field_validator("password")
+    @classmethod
+    def _belongs_to_a_username(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        username = info.data.get("username")
+        if username is not None and bool(username) != bool(value.get_secret_value()):
+            raise ValueError("username and password go together; set both, or neither for a relay without login")
+        return value
+
+    @field_validator("tls")
+    @classmethod
+    def _hides_the_password(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("username") and not _is_loopback(info.data.get("host", "")):
+            raise ValueError('"none" would send the password in clear text; use "starttls" or "tls"')
+        return value
+
+    @field_validator("lease_seconds")
+    @classmethod
+    def _outlives_the_time_outs(cls, value: float, info: ValidationInfo) -> float:
+        least = info.data.get("timeout_seconds", 0) + info.data.get("data_timeout_seconds", 0)
+        if value <= least:
+            raise ValueError(
+                f"must be longer than timeout_seconds + data_timeout_seconds ({least:g}), or a mail still on its way "
+                "would be taken for lost; raise it or shorten the time-outs"
+            )
+        return value
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
 
 class Logs(_Section):
+    """`[logs]`: what is written to standard error, and how."""
+
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["auto", "console", "json"]
 
 
 class Account(_Section):
-    """One customer whose relations are read through the customer-facing API: either a bearer token or a cookie header."""
+    """One customer whose relations are read through the customer-facing API, by a bearer token or a cookie header."""
 
-    token: SecretStr | None = None
-    cookie: SecretStr | None = None
+    token: HeaderSecret = None
+    cookie: HeaderSecret = None
+
+    @model_validator(mode="after")
+    def _has_one_login(self) -> Self:
+        if (self.token is None) == (self.cookie is None):
+            raise ValueError("needs exactly one of token and cookie")
+        return self
 
 
 class Shop(_Section):
     """One shop connection, `[sources.NAME]`."""
 
-    url: str
+    url: ShopUrl
     interface: Literal["jsonapi"] = "jsonapi"
     currency: Currency
-    timezone: str = "UTC"
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")] = "en"
-    product_url: str = ""
-    media_url: str = ""
-    account_url: str = ""
-    stock_types: tuple[str, ...] = ()
+    timezone: ZoneName = "UTC"
+    language: Language = "en"
+    product_url: LinkPattern = ""
+    media_url: OptionalUrl = ""
+    account_url: OptionalUrl = ""
+    stock_types: Names = ()
     max_staleness_minutes: Annotated[float, Field(gt=0)] = 120
+    max_shrink_percent: Annotated[float, Field(ge=0, le=100)] = 20
     timeout_seconds: Seconds = 30
     page_size: Annotated[int, Field(ge=1, le=1000)] = 100
-    customers: dict[str, Account] = {}
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)
-        return value
+    customers: dict[CustomerName, Account] = {}
 
 
-class Settings(_Section):
-    """Everything an operator can set."""
+class Settings(BaseSettings):
+    """Everything an operator can set.
 
-    data_dir: str
-    hash_key: SecretStr
+    worker.configuration.load makes it from the layers; made by hand it reads neither files nor variables.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        env_prefix="WATCHPOST_",
+        env_nested_delimiter="__",
+    )
+
+    data_dir: Annotated[str, Field(min_length=1)]
     database: Database
+    hash_key: HashKey
     broker: Broker
     schedule: Schedule
     rules: Rules
     mail: Sender
     smtp: Smtp
     logs: Logs
-    sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")], Shop]
+    sources: dict[SourceName, Shop]
+
+    @field_validator("hash_key")
+    @classmethod
+    def _is_shared_by_all_machines(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        database = info.data.get("database")
+        if (
+            isinstance(database, Database)
+            and is_postgresql(database.url.get_secret_value())
+            and not value.get_secret_value()
+        ):
+            raise ValueError(
+                "is empty, but with PostgreSQL several machines must hash addresses alike; "
+                "give all of them the same random text (openssl rand -hex 32)"
+            )
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: worker.configuration reads the layers, because it tells where each value is from."""
+        return (init_settings,)
