@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from worker import __version__
-from worker.cli import inspect, service, setup, shop, stages
+from worker.cli import demo, inspect, service, setup, shop, stages
 from worker.cli.common import Context
 
 
@@ -41,6 +41,7 @@ for command in (
     setup.resume,
     setup.mail_test,
     service.up,
+    demo.demo,
     shop.shop,
 ):
     main.add_command(command)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from worker.errors import AlreadyRunningError
 from worker.store import tables
@@ -23,18 +23,19 @@ class RunRecord:
 
 @contextmanager
 def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator[RunRecord]:
-    """Record a run of `stage`; errors are kept by class and text and raised on."""
+    """Record a run of `stage`; errors are kept by class and text and raised on. A run that found its stage busy is none."""
     with store.begin() as session:
         row = tables.Run(stage=stage, source=source, started_at=now)
         session.add(row)
     record = RunRecord()
     begun = time.monotonic()
     error: str | None = "interrupted"
+    skipped = False
     try:
         yield record
         error = None
     except AlreadyRunningError:
-        error = "already running"
+        skipped = True
         raise
     except Exception as problem:
         error = f"{type(problem).__name__}: {problem}"
@@ -42,7 +43,9 @@ def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator
     finally:
         with store.begin() as session:
             session.execute(
-                update(tables.Run)
+                delete(tables.Run).where(tables.Run.id == row.id)
+                if skipped
+                else update(tables.Run)
                 .where(tables.Run.id == row.id)
                 .values(counts=record.counts, error=error, seconds=time.monotonic() - begun)
             )

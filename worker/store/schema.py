@@ -47,6 +47,12 @@ def check(store: Store) -> None:
         raise SchemaError(f'{_name(store)} has schema {found}, this program needs {needed}: run "watchpost init"')
 
 
+def is_empty(store: Store) -> bool:
+    """Whether the database holds no Watchpost tables yet. Raises SchemaError where it can't be used."""
+    with _explained(store), store.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision() is None
+
+
 def alembic_config() -> Config:
     """Alembic, told where the migrations are: in this package, wherever it is installed."""
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,0 +1,46 @@
+"""Beat and worker as child processes, started and stopped together (`watchpost up`, the demo)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+Child = subprocess.Popen[bytes]
+_GRACE_SECONDS = 30.0
+
+
+def commands(*, concurrency: int, loglevel: str) -> list[list[str]]:
+    """The command lines of worker and beat, run by this very Python."""
+    celery = [sys.executable, "-m", "celery", "-A", "worker.app:app"]
+    worker = [*celery, "worker", "--loglevel", loglevel, "--concurrency", str(concurrency)]
+    return [
+        [*worker, "--without-gossip", "--without-mingle", "--without-heartbeat"],  # there is no other worker to greet
+        [*celery, "beat", "--loglevel", loglevel, "--pidfile="],
+    ]
+
+
+def start(lines: Sequence[list[str]], environment: Mapping[str, str], output: IO[bytes] | None = None) -> list[Child]:
+    """Start each in a session of its own, so that Ctrl-C on our terminal reaches it once, through `stop`."""
+    return [
+        subprocess.Popen(  # noqa: S603 - our own command lines
+            line, env=dict(environment), start_new_session=True, stdout=output, stderr=output
+        )
+        for line in lines
+    ]
+
+
+def stop(children: Sequence[Child], grace: float = _GRACE_SECONDS) -> None:
+    """Ask all to finish what they are doing; whoever still runs after `grace` seconds is killed with its children."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + grace
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
