@@ -1,11 +1,11 @@
-"""Short ways to write down what the rules speak of: moments, terms, observations, situations."""
+"""Short ways to write down what the rules speak of: moments, terms, observations, states, situations."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from worker.domain.episode import Observed, Policy, State, Version, Why
+from worker.domain.episode import Observed, Policy, State, Version, Why, advance
 from worker.domain.model import Kind
 from worker.domain.rules import Situation
 from worker.domain.terms import Terms
@@ -40,6 +40,10 @@ def make_terms(
 def stock_terms(**changes: Any) -> Terms:
     """A stock watch."""
     return make_terms(None, price=False, stock=True, **changes)
+
+
+LIMIT = make_terms()
+STOCK = stock_terms()
 
 
 def priced(number: int, price: str | None, *, hours: float | None = None, currency: str = "EUR") -> Observed:
@@ -80,3 +84,30 @@ def make_situation(terms: Terms | None = None, *, kind: Kind = Kind.PRICE, **cha
         in_stock=True if kind is Kind.STOCK else None,
     )
     return replace(situation, **changes)
+
+
+def price_after(
+    state: State | None,
+    *events: Version | Observed,
+    in_force: Terms | None = LIMIT,
+    policy: Policy = POLICY,
+    quiet: bool = False,
+) -> State | None:
+    """The price watch (below 20 EUR before the events, unless told otherwise) after them."""
+    return advance(Kind.PRICE, state, events, in_force=in_force, known=None, ctime=T0, quiet=quiet, policy=policy)
+
+
+def stock_after(
+    state: State | None,
+    *events: Version | Observed,
+    in_force: Terms | None = STOCK,
+    known: Observed | None = None,
+    quiet: bool = False,
+) -> State | None:
+    """The stock watch (on before the events, unless told otherwise) after them."""
+    return advance(Kind.STOCK, state, events, in_force=in_force, known=known, ctime=T0, quiet=quiet, policy=POLICY)
+
+
+def told(price: str, *, why: Why = Why.FIRED, episode: int = 1) -> State:
+    """A price watch that was told this price at T0."""
+    return State(armed=False, why=why, episode=episode, last_notified_at=T0, last_notified_price=Decimal(price))
