@@ -76,9 +76,7 @@ class Installation:
         finally:
             source.close()
 
-    def sync(
-        self, name: str, *, now: datetime, accept_shrink: bool = False, progress: Progress = silent
-    ) -> SyncCounts:
+    def sync(self, name: str, *, now: datetime, accept_shrink: bool = False, progress: Progress = silent) -> SyncCounts:
         """Mirror one shop."""
         with self.source(name) as source:
             return sync(

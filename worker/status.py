@@ -16,7 +16,9 @@ def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any
     """The whole state of an installation, ready for JSON."""
     return {
         "now": now,
-        "switches": {row.name: {"since": row.changed_at, "reason": row.reason} for row in session.scalars(select(tables.Switch))},
+        "switches": {
+            row.name: {"since": row.changed_at, "reason": row.reason} for row in session.scalars(select(tables.Switch))
+        },
         "sources": {name: _source(session, settings, name, now) for name in sorted(settings.sources)},
         "notifications": _grouped(session, tables.Notification.state),
         "mails": _mails(session),
@@ -97,15 +99,15 @@ def _grouped(session: Session, column: Any) -> dict[str, int]:
 def _mails(session: Session) -> dict[str, Any]:
     counts: dict[str, Any] = _grouped(session, tables.Mail.state)
     oldest = session.scalar(select(func.min(tables.Mail.created_at)).where(tables.Mail.state.in_(OPEN_STATES)))
-    ambiguous = session.scalar(
-        select(func.count()).select_from(tables.Mail).where(tables.Mail.ambiguous_attempts > 0)
-    )
+    ambiguous = session.scalar(select(func.count()).select_from(tables.Mail).where(tables.Mail.ambiguous_attempts > 0))
     return {**counts, "ambiguous": ambiguous or 0, "oldest_open": oldest}
 
 
 def _last_runs(session: Session) -> list[dict[str, Any]]:
     newest = select(func.max(tables.Run.id)).group_by(tables.Run.stage, tables.Run.source)
-    rows = session.scalars(select(tables.Run).where(tables.Run.id.in_(newest)).order_by(tables.Run.stage, tables.Run.source))
+    rows = session.scalars(
+        select(tables.Run).where(tables.Run.id.in_(newest)).order_by(tables.Run.stage, tables.Run.source)
+    )
     return [
         {
             "stage": row.stage,

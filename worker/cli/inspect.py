@@ -38,7 +38,9 @@ def status(context: Context, as_json: bool) -> None:
         print_json(told)
         return
     for name, switch in told["switches"].items():
-        out.print(f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: {switch['reason'] or 'no reason given'}")
+        out.print(
+            f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: {switch['reason'] or 'no reason given'}"
+        )
     if not told["sources"]:
         out.print("No shop is connected: add a table [sources.NAME] to the settings.")
     for name, source in told["sources"].items():
@@ -96,7 +98,9 @@ def explain(context: Context, relation: tuple[str, str], as_json: bool) -> None:
     if told["product"]:
         _print_facts("product", told["product"])
     for decision in told["decisions"]:
-        out.print(f"\n[b]{decision['kind']}[/] {_MARK[decision['outcome']]}: {decision['sentence']} [dim]({decision['reason']})[/]")
+        out.print(
+            f"\n[b]{decision['kind']}[/] {_MARK[decision['outcome']]}: {decision['sentence']} [dim]({decision['reason']})[/]"
+        )
         for check in decision["checks"]:
             mark = "[green]ok  [/]" if check["passed"] else "[red]no  [/]"
             inputs = ", ".join(f"{key} {value}" for key, value in check["inputs"].items())
@@ -116,19 +120,37 @@ def _print_history(told: dict[str, Any]) -> None:
     if told["observations"]:
         out.print("\n[b]seen[/] (newest first)")
     for seen in told["observations"]:
-        what = f"{seen['price']} {seen['currency']}" if seen["kind"] == "price" else {True: "in stock", False: "out of stock"}.get(seen["in_stock"], "stock unknown")
+        what = (
+            f"{seen['price']} {seen['currency']}"
+            if seen["kind"] == "price"
+            else {True: "in stock", False: "out of stock"}.get(seen["in_stock"], "stock unknown")
+        )
         out.print(f"  {seen['at']:%Y-%m-%d %H:%M:%S} UTC  {what}")
     if told["notifications"]:
         out.print("\n[b]told[/]")
     for row in told["notifications"]:
         mail = row["mail"]
-        fate = f"mail {mail['id']} {mail['state']}" + (f" ({mail['reason']})" if mail["reason"] else "") if mail else row["state"]
-        out.print(f"  {row['fired']:%Y-%m-%d %H:%M:%S} UTC  {row['kind']} episode {row['episode']}: {fate}" + (f" ({row['reason']})" if row["reason"] else ""))
+        fate = (
+            f"mail {mail['id']} {mail['state']}" + (f" ({mail['reason']})" if mail["reason"] else "")
+            if mail
+            else row["state"]
+        )
+        out.print(
+            f"  {row['fired']:%Y-%m-%d %H:%M:%S} UTC  {row['kind']} episode {row['episode']}: {fate}"
+            + (f" ({row['reason']})" if row["reason"] else "")
+        )
 
 
 @click.command()
 @_relation
-@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("preview"), show_default=True, help="Where the files go.")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("preview"),
+    show_default=True,
+    help="Where the files go.",
+)
 @as_json_option
 @pass_context
 @explained

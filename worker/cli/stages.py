@@ -57,9 +57,7 @@ def sync(context: Context, source: str | None, accept_shrink: bool, queue: bool,
 @as_json_option
 @pass_context
 @explained
-def scan(
-    context: Context, source: str | None, dry_run: bool, moment: str | None, queue: bool, as_json: bool
-) -> None:
+def scan(context: Context, source: str | None, dry_run: bool, moment: str | None, queue: bool, as_json: bool) -> None:
     """Decide which watches fire (of all shops or one SOURCE) and write each decision once into the ledger."""
     if moment and not dry_run:
         raise click.UsageError("--at goes with --dry-run: the ledger is only written for the present.")
@@ -76,8 +74,10 @@ def scan(
                 return context.installation.scan(name, now=now, progress=progress).as_json()
             rehearsal = context.installation.rehearse(name, now=now)
             hits.extend(rehearsal.hits)
-            return {**rehearsal.as_json(), "would_fire": [asdict(hit) for hit in rehearsal.hits]} if as_json else (
-                rehearsal.as_json()
+            return (
+                {**rehearsal.as_json(), "would_fire": [asdict(hit) for hit in rehearsal.hits]}
+                if as_json
+                else (rehearsal.as_json())
             )
 
         results = _each(names, one)
@@ -177,7 +177,10 @@ def _print(title: str, results: dict[str, Any]) -> None:
 
 
 def _exit_code(results: dict[str, Any]) -> int:
-    if any(counts.get("failed") or counts.get("errors") and not counts.get("already_running") for counts in results.values()):
+    if any(
+        counts.get("failed") or counts.get("errors") and not counts.get("already_running")
+        for counts in results.values()
+    ):
         return 1
     return 3 if any(counts.get("already_running") for counts in results.values()) else 0
 
@@ -187,7 +190,9 @@ def _enqueue(context: Context, as_json: bool, *calls: tuple[str, ...]) -> None:
     try:
         ids = [app.send_task(f"worker.tasks.{name}", args=args, retry=False).id for name, *args in calls]
     except app.connection_for_write().connection_errors as problem:
-        raise WatchpostError(f"broker.url: the broker can't be reached ({type(problem).__name__}); is it running?") from problem
+        raise WatchpostError(
+            f"broker.url: the broker can't be reached ({type(problem).__name__}); is it running?"
+        ) from problem
     if as_json:
         print_json({"task_ids": ids})
     else:
@@ -201,5 +206,7 @@ def _moment(text: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no ISO 8601 time such as 2026-11-23T12:00:00+00:00", param_hint="--at") from None
+        raise click.BadParameter(
+            f"{text!r} is no ISO 8601 time such as 2026-11-23T12:00:00+00:00", param_hint="--at"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
