@@ -216,7 +216,9 @@ def fired(state: State, *, at: datetime, price: Decimal | None) -> State:
 def cancelled(state: State, *, armed_by: Why, previous_at: datetime | None, previous_price: Decimal | None) -> State:
     """The state after a notification was cancelled before it was sent: no cooldown starts and no price counts as told.
 
-    What had begun with a further drop still needs one: the customer knows the price before it.
+    What had begun with a further drop still needs one, the customer knows the price before it; unless its condition was
+    seen to end since, or the customer changed the watch: then it is armed without that.
     """
-    why = Why.FURTHER_DROP if armed_by is Why.FURTHER_DROP else Why.CANCELLED
+    still_dropping = armed_by is Why.FURTHER_DROP and state.why in (Why.FIRED, Why.FURTHER_DROP)
+    why = Why.FURTHER_DROP if still_dropping else Why.CANCELLED
     return replace(_rearm(state, why), last_notified_at=previous_at, last_notified_price=previous_price)
