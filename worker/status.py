@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from worker.settings import Settings
@@ -36,33 +36,18 @@ def _source(session: Session, settings: Settings, name: str, now: datetime) -> d
         "stale": last is None or now - last > limit,
         "customers": _customers(session, name),
         "relations": _relations(session, name, now),
-        "rejected": dict(
-            session.execute(
-                select(tables.Relation.rejected, func.count())
-                .where(
-                    tables.Relation.source == name,
-                    tables.Relation.retired_at.is_(None),
-                    tables.Relation.rejected.is_not(None),
-                )
-                .group_by(tables.Relation.rejected)
-                .order_by(tables.Relation.rejected)
-            )
-            .tuples()
-            .all()
-        ),
+        "rejected": _grouped(session, tables.Relation.rejected, *_rejected(name)),
         "rejected_relations": list(
             session.scalars(
-                select(tables.Relation.shop_id)
-                .where(
-                    tables.Relation.source == name,
-                    tables.Relation.retired_at.is_(None),
-                    tables.Relation.rejected.is_not(None),
-                )
-                .order_by(tables.Relation.id)
-                .limit(20)
+                select(tables.Relation.shop_id).where(*_rejected(name)).order_by(tables.Relation.id).limit(20)
             )
         ),
     }
+
+
+def _rejected(name: str) -> tuple[ColumnElement[bool], ...]:
+    relation = tables.Relation
+    return relation.source == name, relation.retired_at.is_(None), relation.rejected.is_not(None)
 
 
 def _customers(session: Session, name: str) -> dict[str, int]:
@@ -91,8 +76,8 @@ def _relations(session: Session, name: str, now: datetime) -> dict[str, int]:
     return {str(state): int(count) for state, count in rows}
 
 
-def _grouped(session: Session, column: Any) -> dict[str, int]:
-    rows = session.execute(select(column, func.count()).group_by(column).order_by(column))
+def _grouped(session: Session, column: Any, *where: ColumnElement[bool]) -> dict[str, int]:
+    rows = session.execute(select(column, func.count()).where(*where).group_by(column).order_by(column))
     return {str(state): int(count) for state, count in rows}
 
 

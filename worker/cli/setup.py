@@ -7,6 +7,7 @@ import click
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
 from worker.configuration import database_url, describe, require_sender
 from worker.dispatch.probe import send_one
+from worker.dispatch.route import PAUSED
 from worker.mail.address import parse_address
 from worker.mail.message import build, letterhead, make_message_id
 from worker.mail.samples import samples
@@ -52,25 +53,33 @@ def config(context: Context, as_json: bool) -> None:
 
 @click.command()
 @click.option("--reason", default="", help="Shown by status.")
+@as_json_option
 @pass_context
 @explained
-def pause(context: Context, reason: str) -> None:
+def pause(context: Context, reason: str, as_json: bool) -> None:
     """Stop all mails from leaving; syncs, scans and composing go on."""
     with context.installation.store.begin() as session:
-        session.merge(tables.Switch(name="paused", changed_at=utc_now(), reason=reason))
-    click.echo("Paused: no mail leaves until: watchpost resume")
+        session.merge(tables.Switch(name=PAUSED, changed_at=utc_now(), reason=reason))
+    if as_json:
+        print_json({"paused": True})
+    else:
+        click.echo("Paused: no mail leaves until: watchpost resume")
 
 
 @click.command()
+@as_json_option
 @pass_context
 @explained
-def resume(context: Context) -> None:
+def resume(context: Context, as_json: bool) -> None:
     """Let mails leave again."""
     with context.installation.store.begin() as session:
-        row = session.get(tables.Switch, "paused")
+        row = session.get(tables.Switch, PAUSED)
         if row is not None:
             session.delete(row)
-    click.echo("Resumed." if row is not None else "It was not paused.")
+    if as_json:
+        print_json({"paused": False})
+    else:
+        click.echo("Resumed." if row is not None else "It was not paused.")
 
 
 @click.command("mail-test")

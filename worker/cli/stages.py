@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from kombu.exceptions import OperationalError
 
 from worker.app import make_app
 from worker.cli.common import (
@@ -178,7 +179,7 @@ def _print(title: str, results: dict[str, Any]) -> None:
 
 def _exit_code(results: dict[str, Any]) -> int:
     if any(
-        counts.get("failed") or counts.get("errors") and not counts.get("already_running")
+        counts.get("failed") or (counts.get("errors") and not counts.get("already_running"))
         for counts in results.values()
     ):
         return 1
@@ -189,10 +190,8 @@ def _enqueue(context: Context, as_json: bool, *calls: tuple[str, ...]) -> None:
     app = make_app(context.installation.settings)
     try:
         ids = [app.send_task(f"worker.tasks.{name}", args=args, retry=False).id for name, *args in calls]
-    except app.connection_for_write().connection_errors as problem:
-        raise WatchpostError(
-            f"broker.url: the broker can't be reached ({type(problem).__name__}); is it running?"
-        ) from problem
+    except OperationalError as problem:
+        raise WatchpostError(f"broker.url: the broker can't be reached ({problem}); is it running?") from problem
     if as_json:
         print_json({"task_ids": ids})
     else:

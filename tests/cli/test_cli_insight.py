@@ -1,0 +1,118 @@
+"""What operators are told: status, explain, preview, config, mail-test."""
+
+from collections.abc import Callable
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import TOKEN, Run
+from tests.support.smtp import SmtpSink
+from worker.shopserver.store import ShopStore
+
+
+def _ids(ask: Callable[..., Any]) -> tuple[str, str]:
+    """The ids of Anna's good and of her senseless watch."""
+    rejected = ask("status")["sources"]["main"]["rejected_relations"]
+    (bad,) = rejected
+    return str(int(bad) - 1), bad
+
+
+def test_status_counts_relations_mails_and_the_last_runs(imported: Run, ask: Callable[..., Any]) -> None:
+    told = ask("status")
+    source = told["sources"]["main"]
+    assert source["relations"] == {"rejected": 1, "watching": 1}
+    assert source["rejected"] == {"bad_pricevalue": 1}
+    assert source["stale"] is False
+    assert [run["stage"] for run in told["runs"]] == ["compose", "dispatch", "scan", "sync"]
+    text = imported("status").stdout
+    assert "bad pricevalue 1" in text
+    assert "watchpost explain main:" in text
+
+
+def test_explain_names_every_rule_with_its_inputs(imported: Run, ask: Callable[..., Any]) -> None:
+    good, _ = _ids(ask)
+    told = ask("explain", f"main:{good}")
+    price = next(item for item in told["decisions"] if item["kind"] == "price")
+    assert (price["outcome"], price["reason"]) == ("wait", "not_below_limit")
+    check = next(check for check in price["checks"] if check["rule"] == "price below limit")
+    assert check["inputs"]["price"] == "120"
+    text = imported("explain", f"main:{good}").stdout
+    assert "price below limit" in text
+    assert "120 EUR" in text
+    assert "anna@example.com" not in text
+
+
+def test_explain_says_why_a_relation_is_rejected(imported: Run, ask: Callable[..., Any]) -> None:
+    _, bad = _ids(ask)
+    told = ask("explain", f"main:{bad}")
+    assert told["relation"]["rejected"] == "bad_pricevalue"
+    assert "20,00" in told["relation"]["defect"]
+    assert "must be a plain decimal" in imported("explain", f"main:{bad}").stdout
+
+
+def test_explain_shows_what_was_sent(imported: Run, ask: Callable[..., Any], shop: ShopStore) -> None:
+    good, _ = _ids(ask)
+    shop.set_price("lamp", "EUR", "95.00")
+    imported("run")
+    (row,) = ask("explain", f"main:{good}")["notifications"]
+    assert row["mail"]["state"] == "sent"
+    assert "mail 1 sent" in imported("explain", f"main:{good}").stdout
+
+
+def test_an_unknown_relation_and_a_malformed_name_are_told_apart(imported: Run) -> None:
+    assert "no relation main:999 is stored" in imported("explain", "main:999", code=1).stderr
+    assert "SOURCE:ID" in imported("explain", "999", code=2).stderr
+
+
+def test_preview_writes_the_mail_as_files(imported: Run, ask: Callable[..., Any], tmp_path: Path) -> None:
+    good, bad = _ids(ask)
+    told = ask("preview", f"main:{good}", "--out", str(tmp_path / "mail"))
+    assert "Lamp" in told["subject"]
+    message = message_from_bytes((tmp_path / "mail" / "message.eml").read_bytes())
+    assert message["To"] == "anna@example.com"
+    assert "120.00" in (tmp_path / "mail" / "body.txt").read_text(encoding="utf-8")
+    assert "<html" in (tmp_path / "mail" / "body.html").read_text(encoding="utf-8")
+    assert "bad_pricevalue" in imported("preview", f"main:{bad}", code=1).stderr
+
+
+def test_config_prints_values_with_their_origin_and_no_secret(run: Run, ask: Callable[..., Any]) -> None:
+    told = ask("config")
+    assert told["mail.from_address"]["value"] == "watch@shop.example"
+    assert "watchpost.toml" in told["mail.from_address"]["from"]
+    assert told["schedule.scan_seconds"]["from"] == "default"
+    assert TOKEN not in run("config").stdout
+
+
+def test_a_paused_installation_sends_nothing_until_it_is_resumed(
+    imported: Run, ask: Callable[..., Any], shop: ShopStore, smtp_sink: SmtpSink
+) -> None:
+    imported("pause", "--reason", "moving house")
+    shop.set_price("lamp", "EUR", "95.00")
+    assert ask("run")["dispatch"]["sent"] == 0
+    assert "moving house" in imported("status").stdout
+    assert smtp_sink.received() == ()
+    imported("resume")
+    assert ask("dispatch")["sent"] == 1
+    assert "not paused" in imported("resume").stdout
+
+
+def test_mail_test_sends_one_mail_and_says_so(imported: Run, smtp_sink: SmtpSink) -> None:
+    assert "accepted" in imported("mail-test", "me@example.com").stdout
+    (mail,) = smtp_sink.received()
+    assert mail.rcpt_tos == ("me@example.com",)
+
+
+def test_mail_test_names_a_bad_address_and_fails_without_a_relay(imported: Run, smtp_sink: SmtpSink) -> None:
+    assert "ADDRESS" in imported("mail-test", "nobody", code=2).stderr
+    smtp_sink.close()
+    imported("mail-test", "me@example.com", code=1)
+
+
+def test_init_may_be_repeated(run: Run, ask: Callable[..., Any]) -> None:
+    assert "is ready" in run("init").stdout
+    assert ask("init")["schema"]
+
+
+def test_an_unknown_setting_refuses_to_start_and_is_named(run: Run, config_text: Callable[[str, str], None]) -> None:
+    config_text("[mail]", "[mail]\nfrom_adress = 'x@example.com'")
+    assert "mail.from_adress" in run("status", code=2).stderr

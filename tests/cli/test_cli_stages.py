@@ -1,0 +1,96 @@
+"""Manual runs: what they do, print and exit with."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.cli.conftest import Run
+from tests.support.smtp import SmtpSink
+from worker.shopserver.store import ShopStore
+from worker.store.lease import single_flight
+from worker.store.session import Store
+
+
+def test_the_four_stages_one_by_one_deliver_a_mail(
+    run: Run, ask: Callable[..., Any], shop: ShopStore, smtp_sink: SmtpSink
+) -> None:
+    run("init")
+    assert ask("sync")["main"]["new"] == 2
+    assert ask("scan")["main"]["fired"] == 0
+    shop.set_price("lamp", "EUR", "95.00")
+    assert ask("sync", "main")["main"]["changes"] == 1
+    assert ask("scan", "main")["main"]["fired"] == 1
+    assert ask("compose")["mails"] == 0  # the digest waits a minute
+    assert ask("run")["dispatch"]["sent"] == 1
+    assert [mail.rcpt_tos for mail in smtp_sink.received()] == [("anna@example.com",)]
+
+
+def test_a_run_does_not_wait_for_the_digest(imported: Run, ask: Callable[..., Any], shop: ShopStore) -> None:
+    shop.set_price("lamp", "EUR", "95.00")
+    stages = ask("run")
+    assert stages["scan"]["main"]["fired"] == 1
+    assert stages["compose"]["mails"] == 1
+    assert stages["dispatch"]["sent"] == 1
+
+
+def test_a_dry_run_says_what_would_fire_and_changes_nothing(
+    imported: Run, ask: Callable[..., Any], shop: ShopStore
+) -> None:
+    shop.set_price("lamp", "EUR", "95.00")
+    imported("sync")
+    told = ask("scan", "--dry-run")
+    assert [hit["product_id"] for hit in told["main"]["would_fire"]] == ["1"]
+    assert "would fire: main:" in imported("scan", "--dry-run").stdout
+    assert ask("status")["notifications"] == {}
+
+
+def test_a_dry_run_at_a_later_time_knows_that_the_watch_will_have_expired(
+    imported: Run, ask: Callable[..., Any], shop: ShopStore
+) -> None:
+    shop.set_price("lamp", "EUR", "95.00")
+    imported("sync")
+    assert ask("scan", "--dry-run", "--at", "2099-01-01T00:00:00+00:00")["main"]["would_fire"] == []
+
+
+def test_a_time_goes_with_a_dry_run_only(imported: Run) -> None:
+    assert "--dry-run" in imported("scan", "--at", "2026-01-01", code=2).stderr
+    assert "no ISO 8601 time" in imported("scan", "--dry-run", "--at", "soon", code=2).stderr
+
+
+def test_a_stage_that_is_busy_exits_with_3(imported: Run, store_of: Callable[[], Store]) -> None:
+    with single_flight(store_of(), "scan:main"):
+        assert "already running" in imported("scan", code=3).stderr
+    with single_flight(store_of(), "sync:main"):
+        assert "already running" in imported("sync", code=3).stderr
+
+
+def test_a_shop_that_is_down_fails_the_sync_and_names_it(
+    imported: Run, shop: ShopStore, config_text: Callable[[str, str], None]
+) -> None:
+    config_text("http://127.0.0.1", "http://127.0.0.1:9")
+    assert "main" in imported("sync", code=1).stderr
+
+
+def test_an_unknown_source_is_named_with_the_known_ones(imported: Run) -> None:
+    assert "there is no source 'moon' in the settings (known: main)" in imported("sync", "moon", code=1).stderr
+
+
+def test_without_a_schema_commands_say_what_to_run(run: Run) -> None:
+    assert "watchpost init" in run("sync", code=2).stderr
+
+
+def test_without_a_sender_nothing_is_composed_and_the_key_is_named(
+    imported: Run, config_text: Callable[[str, str], None]
+) -> None:
+    config_text('from_address = "watch@shop.example"', 'from_address = ""')
+    assert "mail.from_address" in imported("compose", code=2).stderr
+
+
+def test_queueing_without_a_broker_is_a_clear_error(imported: Run, config_text: Callable[[str, str], None]) -> None:
+    config_text("[mail]", '[broker]\nurl = "redis://127.0.0.1:9/0"\n[mail]')
+    assert "broker.url" in imported("sync", "--queue", code=1).stderr
+
+
+def test_queueing_prints_the_task_ids(imported: Run, ask: Callable[..., Any]) -> None:
+    for stage in ("sync", "scan", "compose", "dispatch", "run"):
+        (task_id,) = ask(stage, "--queue")["task_ids"]
+        assert len(task_id) == 36
