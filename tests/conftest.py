@@ -34,8 +34,10 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres_pool(postgres_server: PostgresServer) -> PostgresPool:
-    return PostgresPool(postgres_server)
+def postgres_pool(postgres_server: PostgresServer) -> Iterator[PostgresPool]:
+    pool = PostgresPool(postgres_server)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,7 @@ PROBE = Table(
 LARGEST = Decimal("922337203685477.5807")
 SMALLEST = Decimal("-922337203685477.5808")
 UNIT = Decimal("0.0001")
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Pacific/Apia"]).map(ZoneInfo)
 
 
 class Probe:
@@ -58,7 +60,7 @@ def test_a_naive_time_is_refused(probe: Probe) -> None:
 
 
 def test_any_aware_time_comes_back_as_the_same_moment_in_utc(probe: Probe) -> None:
-    @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=st.timezones()))  # noqa: DTZ001 - Hypothesis takes naive bounds
+    @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=ZONES))  # noqa: DTZ001 - Hypothesis takes naive bounds
     def check(moment: datetime) -> None:
         stored = probe.round_trip(moment=moment)
         assert (stored, stored.tzinfo) == (moment.astimezone(UTC), UTC)

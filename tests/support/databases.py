@@ -53,16 +53,19 @@ class PostgresPool:
     """One database with the schema for all tests, emptied before each: 20 times faster than a new copy."""
 
     def __init__(self, server: PostgresServer) -> None:
-        self._server = server
         self._url = server.url(server.create_database())
-        with opened(self._url) as store:
-            create_schema(store)
+        self._admin = Store(self._url, pool_size=1)
+        create_schema(self._admin)
 
     def emptied(self) -> str:
         """The URL of the database, empty, ids starting at 1. Sessions that an earlier test left open are ended."""
-        with opened(self._url) as store, store.begin() as session:
+        with self._admin.begin() as session:
             session.execute(text(_END_OTHER_SESSIONS))
             for table in reversed(tables.Base.metadata.sorted_tables):
                 session.execute(table.delete())
             session.execute(text("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"))
         return self._url
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self._admin.dispose()
