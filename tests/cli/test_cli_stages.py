@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import Run
 from tests.support.smtp import SmtpSink
 from worker.shopserver.store import ShopStore
@@ -63,11 +65,11 @@ def test_a_stage_that_is_busy_exits_with_3(imported: Run, store_of: Callable[[],
         assert "already running" in imported("sync", code=3).stderr
 
 
-def test_a_shop_that_is_down_fails_the_sync_and_names_it(
-    imported: Run, shop: ShopStore, config_text: Callable[[str, str], None]
-) -> None:
-    config_text("http://127.0.0.1", "http://127.0.0.1:9")
-    assert "main" in imported("sync", code=1).stderr
+def test_a_shop_that_is_down_fails_the_sync_and_names_it(imported: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHPOST_SOURCES__MAIN__URL", "http://127.0.0.1:9/jsonapi")
+    failed = imported("sync", code=1)
+    assert "sync main" in failed.stdout
+    assert "ConnectError" in failed.stderr
 
 
 def test_an_unknown_source_is_named_with_the_known_ones(imported: Run) -> None:
