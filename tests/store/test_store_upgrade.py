@@ -1,5 +1,6 @@
 """Upgrades from one version to the next, played with a copy of the program that has one more migration."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,16 @@ COPY = """with op.batch_alter_table("product") as batch:
         batch.alter_column("label", new_column_name="title")"""
 CRASH = f"{ADD}; 1 / 0"
 UNLINK = 'op.execute("DELETE FROM product")'
+WISH = """
+class Wish(Base):
+    __tablename__ = "wish"
+    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    price: Mapped[Decimal]
+"""
+WRITE_MIGRATION = """
+from worker.store.migrations.__main__ import main
+main("A wish")
+"""
 
 # PostgreSQL alters tables in place and checks links all the time.
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -113,3 +124,15 @@ def add_named_product(store: Store) -> None:
     with store.begin() as session:
         text_ = tables.ProductText(language="en", name="Lamp", slug="lamp")
         session.add(tables.Product(source="shop", shop_id="1", label="lamp", texts=[text_]))
+
+
+def test_the_next_migration_is_written_from_what_the_models_say(tmp_path: Path) -> None:
+    shutil.copytree(CHECKOUT / "worker", tmp_path / "worker", ignore=shutil.ignore_patterns("__pycache__"))
+    models = tmp_path / "worker" / "store" / "tables.py"
+    models.write_text(models.read_text() + WISH)
+    with Child(WRITE_MIGRATION, package_root=tmp_path) as child:
+        assert child.end() == 0
+    (written,) = (tmp_path / "worker" / "store" / "migrations" / "versions").glob("v*_a_wish.py")
+    script = written.read_text()
+    assert re.search(r"op\.create_table\('wish',.*'price', sa\.BigInteger\(\)", script, re.DOTALL)
+    assert script.count("op.create_table") == 1
