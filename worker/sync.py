@@ -38,6 +38,8 @@ class SyncCounts:
     revived: int = 0
     unchanged: int = 0
     rejected: int = 0
+    unreadable: int = 0
+    """Records without a usable id."""
     retired: int = 0
     kept_back: int = 0
     """Vanished relations that the shrink guard did not believe in."""
@@ -112,14 +114,16 @@ class _Sync:
             with self._store.begin() as session:
                 self._lease.renew(session)
                 match account:
-                    case Account(key, customer, listed):
+                    case Account(key, customer, listed, unreadable):
                         owner = relations.upsert_customer(session, self._name, key, customer, self._now)
                         changes = relations.upsert_relations(
                             session, owner, listed, defaults=self._defaults, now=self._now
                         )
                         read.append(owner.id)
-                        vanished += changes.vanished
+                        if not unreadable:  # what seems to be gone may be one of those
+                            vanished += changes.vanished
                         self._count(changes)
+                        self._counts.unreadable += unreadable
                     case Disabled(key):
                         relations.disable_account(session, self._name, key, self._now)
                         self._counts.disabled += 1
