@@ -1,10 +1,11 @@
 """A shop in memory with the shape of a real source: what sync reads, changed by the test between two syncs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
-from tests.support.factories import make_customer, make_reading, make_relation
-from worker.domain.model import Customer, ProductReading, Relation, View
+from tests.support.factories import make_config, make_customer, make_reading, make_relation
+from worker.domain.model import Customer, Json, ProductReading, Relation, View
 from worker.errors import ShopError
 from worker.shop.source import Account, Disabled, Missing, Unread
 
@@ -14,62 +15,95 @@ class FakeShop:
 
     def __init__(self) -> None:
         self.customers: dict[str, Customer] = {}
+        """By the key the settings would call them."""
         self.relations: dict[str, Relation] = {}
+        self.doubles: list[Relation] = []
+        """Listed besides `relations`, whatever their ids."""
         self.prices: dict[str, dict[str, str | None]] = {}
         self.stock: dict[str, str | None] = {}
         self.names: dict[str, str] = {}
+        self.details: dict[str, dict[str, Any]] = {}
+        """Other fields of a product's readings, by product."""
         self.hidden: set[str] = set()
         """Products the shop does not show."""
         self.disabled: set[str] = set()
         """Customers whose account is switched off."""
         self.broken: dict[str, ShopError] = {}
         """Customers who can't be read."""
+        self.unreadable: dict[str, int] = {}
+        """How many records of a customer's answer have no usable id."""
+        self.accounts_broken: ShopError | None = None
+        """Raised after the first customer."""
         self.products_broken: ShopError | None = None
+        """Raised after the first product of each answer."""
+        self.while_reading: Callable[[str], None] = lambda _what: None
+        """Called with `accounts` or `products` before each of them is handed out."""
         self.reads: list[tuple[View, tuple[str, ...]]] = []
 
-    def customer(self, shop_id: str = "7", **fields: object) -> None:
+    def customer(self, key: str = "7", **fields: Any) -> None:
         """Add or change a customer."""
-        known = self.customers.get(shop_id, make_customer(id=shop_id, email=f"c{shop_id}@example.com"))
-        self.customers[shop_id] = replace(known, **fields)
+        known = self.customers.get(key) or make_customer(id=key, email=f"c{key}@mail.test")
+        self.customers[key] = replace(known, **fields)
 
-    def watch(self, shop_id: str = "1", **fields: object) -> None:
+    def watch(self, shop_id: str = "1", **fields: Any) -> None:
         """Add a relation, or change one that exists."""
         known = self.relations.get(shop_id)
         self.relations[shop_id] = replace(known, **fields) if known else make_relation(id=shop_id, **fields)
 
-    def product(self, shop_id: str = "42", *, stock: str | None | type[Ellipsis] = ..., **prices: str | None) -> None:
+    def patch(self, shop_id: str = "1", **config: Json) -> None:
+        """The customer changes the watch: the default config with these keys replaces the old one; None leaves a key out."""
+        self.watch(shop_id, config=make_config(**config))
+
+    def delete(self, shop_id: str = "1") -> Relation:
+        """The customer gives up a relation; returns what it was."""
+        return self.relations.pop(shop_id)
+
+    def product(self, shop_id: str = "42", *, stock: Any = ..., **prices: str | None) -> None:
         """Add or change a product: `product("42", EUR="99.00", stock="3")`; level None is unlimited."""
         self.prices.setdefault(shop_id, {}).update(prices)
         self.names.setdefault(shop_id, f"Product {shop_id}")
         if stock is not ... or shop_id not in self.stock:
-            self.stock[shop_id] = "0" if stock is ... else stock  # type: ignore[assignment]
+            self.stock[shop_id] = "0" if stock is ... else stock
+
+    def detail(self, shop_id: str = "42", **fields: Any) -> None:
+        """Set other fields of a product's readings."""
+        self.details.setdefault(shop_id, {}).update(fields)
 
     def accounts(self) -> Iterator[Account | Disabled | Unread]:
-        for key, customer in sorted(self.customers.items()):
+        for number, (key, customer) in enumerate(sorted(self.customers.items())):
+            if self.accounts_broken is not None and number:
+                raise self.accounts_broken
+            self.while_reading("accounts")
             if key in self.broken:
                 yield Unread(key, self.broken[key])
             elif key in self.disabled:
                 yield Disabled(key)
             else:
-                mine = tuple(relation for relation in self.relations.values() if relation.customer_id == key)
-                yield Account(key, customer, mine)
+                listed = (*self.relations.values(), *self.doubles)
+                mine = tuple(relation for relation in listed if relation.customer_id == customer.id)
+                yield Account(key, customer, mine, unreadable=self.unreadable.get(key, 0))
 
     def products(self, ids: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
         self.reads.append((view, tuple(ids)))
+        for number, shop_id in enumerate(ids):
+            if self.products_broken is not None and number:
+                raise self.products_broken
+            self.while_reading("products")
+            yield self._shown(shop_id, view)
         if self.products_broken is not None:
             raise self.products_broken
-        for shop_id in ids:
-            if shop_id in self.hidden or shop_id not in self.prices:
-                yield Missing(shop_id)
-            else:
-                yield make_reading(
-                    self.prices[shop_id].get(view.currency),
-                    self.stock[shop_id],
-                    view=view,
-                    id=shop_id,
-                    name=f"{self.names[shop_id]} ({view.language})",
-                )
+
+    def _shown(self, shop_id: str, view: View) -> ProductReading | Missing:
+        if shop_id in self.hidden or shop_id not in self.prices:
+            return Missing(shop_id)
+        reading = make_reading(
+            self.prices[shop_id].get(view.currency),
+            self.stock[shop_id],
+            view=view,
+            id=shop_id,
+            name=f"{self.names[shop_id]} ({view.language})",
+        )
+        return replace(reading, **self.details.get(shop_id, {}))
 
     def close(self) -> None:
         """Nothing to give back."""
-
