@@ -37,12 +37,7 @@ class CustomerClient:
     def connect(cls, shop: Shop, account: Account, *, transport: httpx2.BaseTransport | None = None) -> Self:
         """A client of its own for one customer of a shop in the settings; close it, or use it in a `with`."""
         http = open_http(shop.timeout_seconds, transport)
-        try:
-            session = Session(http, shop.url, account, shop.timeout_seconds)
-        except ShopError:
-            http.close()
-            raise
-        return cls(Api(session), ZoneInfo(shop.timezone), http.close)
+        return cls(Api(Session(http, shop.url, account, shop.timeout_seconds)), ZoneInfo(shop.timezone), http.close)
 
     def close(self) -> None:
         """Give back connections."""

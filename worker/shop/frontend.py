@@ -46,8 +46,7 @@ class FrontendSource:
         self._http = open_http(shop.timeout_seconds, transport)
         self._discovery: Discovery | None = None
         self._catalogue: Api | None = None
-        logins = [account for _, account in self._customers() if _has_login(account)]
-        self._readers: Iterator[settings.Account | None] = iter([None, *logins])
+        self._readers: Iterator[settings.Account | None] = iter([None, *(account for _, account in self._customers())])
         self._refused: ShopLoginError | None = None
 
     def accounts(self) -> Iterator[Account | Disabled | Unread]:
@@ -95,8 +94,6 @@ class FrontendSource:
 
     def _account(self, key: str, account: settings.Account) -> Account | Disabled | Unread:
         try:
-            if not _has_login(account):
-                raise ShopLoginError(f"customer {key} has neither token nor cookie in the settings")
             reader = CustomerReader(self._api(account), self._zone)
             identity = reader.who()
             listing = reader.listing(identity, _DOMAINS)
@@ -152,10 +149,6 @@ class FrontendSource:
                 self._refused = error
             except StopIteration:
                 raise self._refused or ShopLoginError("nobody is left to read the catalogue as") from None
-
-
-def _has_login(account: settings.Account) -> bool:
-    return any(secret is not None and secret.get_secret_value() for secret in (account.token, account.cookie))
 
 
 def _shown_in(view: View) -> Parameters:

@@ -29,6 +29,8 @@ class Media:
         told = text(bases.get(filesystem)) or text(self.meta.get("content-baseurl"))
         base = self.configured or told
         folder = absolute(base.rstrip("/") + "/", self.url) if base else None
+        if not path.startswith("//"):
+            path = path.lstrip("/")  # the shop hangs every path below its base
         return absolute(quote(path, safe=_SAFE, errors="replace"), folder)
 
 

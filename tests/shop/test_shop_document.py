@@ -1,0 +1,117 @@
+"""Documents: strict reading within limits, exact writing."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.shop.document import MAX_BYTES, MAX_DEPTH, DocumentError, encode, parse
+
+
+def test_numbers_with_a_point_become_decimals_digit_for_digit() -> None:
+    assert parse(b'{"price": 19.99, "big": 1e999999, "int": 7}') == {
+        "price": Decimal("19.99"),
+        "big": Decimal("1e999999"),
+        "int": 7,
+    }
+    assert str(parse(b'{"price": 19.990}')["price"]) == "19.990"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' twice"),
+        (b'{"data": {"\\u00e4": 1, "\xc3\xa4": 2}}', r"the key '\\xe4' twice"),
+        (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
+        (b'{"a": "\xff"}', "no valid UTF-8 at byte 7"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": Infinity}', "Infinity"),
+        (b'{"a": -Infinity}', "-Infinity"),
+        (b'{"data": [{"id": "1"', "not JSON"),
+        (b'{"data": "cut', "not JSON"),
+        (b'{"data": "cut\\', "not JSON"),
+        (b"", "not JSON"),
+        (b"<html></html>", "not JSON"),
+        (b"[1]", "not an object"),
+        (b"null", "not an object"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "a number of 5000 characters"),
+        (b'{"a": 0.' + b"9" * 5000 + b"}", "a number of 5002 characters"),
+        (b'{"a": 1e99999999999999999999}', "exponent out of bounds"),
+        (b"[" * 1000, "nested"),
+        (b'{"a": ' * 1000 + b"1" + b"}" * 1000, "nested"),
+        (b'{"a": ' * 100_000, "nested"),
+        (b" " * (MAX_BYTES + 1), "bytes"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, bytes) else None,
+)
+def test_a_bad_document_is_refused_with_a_reason(body: bytes, why: str) -> None:
+    with pytest.raises(DocumentError, match=why):
+        parse(body)
+
+
+def test_the_reason_quotes_nothing_of_the_document() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(b'{"token": "s3cret", ')
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_the_deepest_allowed_nesting_is_read() -> None:
+    assert parse(b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH)
+
+
+def test_brackets_inside_of_strings_are_no_nesting() -> None:
+    text = '["{' * 1000 + '\\"'
+    assert parse(json.dumps({"a": text, text: 1}).encode()) == {"a": text, text: 1}
+
+
+def test_many_escaped_quotes_in_a_cut_string_are_refused_in_linear_time() -> None:
+    with pytest.raises(DocumentError, match="not JSON"):
+        parse(b'{"a": "' + b'\\"' * 1_000_000)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_document_error(body: bytes) -> None:
+    try:
+        parse(body)
+    except DocumentError:
+        return
+
+
+def test_decimals_are_written_digit_for_digit() -> None:
+    written = encode({"a": [Decimal("19.990"), Decimal("1E+5"), 1, True, None, "ä€"]})
+    assert written == '{"a":[19.990,1E+5,1,true,null,"\\u00e4\\u20ac"]}'
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1.5, Decimal("NaN"), Decimal("Infinity"), {1: 2}, {"a": {None: 1}}, object(), 10**5000, [b"bytes"]],
+    ids=["float", "NaN", "Infinity", "int key", "null key", "object", "huge int", "bytes"],
+)
+def test_what_json_can_not_hold_exactly_is_not_written(value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        encode(value)  # type: ignore[arg-type]
+
+
+def test_what_would_be_too_deep_to_read_is_not_written() -> None:
+    nested: object = 1
+    for _ in range(MAX_DEPTH + 1):
+        nested = [nested]
+    with pytest.raises(ValueError, match="nested"):
+        encode(nested)  # type: ignore[arg-type]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(), values, max_size=4))
+def test_what_is_written_reads_back_the_same(value: dict[str, object]) -> None:
+    assert parse(encode(value).encode()) == value  # type: ignore[arg-type]
