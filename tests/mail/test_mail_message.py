@@ -163,6 +163,10 @@ def test_every_other_mail_is_ascii_on_the_wire() -> None:
     assert make_message(rendered=rendered, sender=make_sender(from_name="Lämp")).isascii()
 
 
+def test_the_text_can_be_read_in_the_raw_message() -> None:
+    assert b"\r\n\r\nHello Ann,\r\n\r\nthe lamp costs less.\r\n\r\n--=_" in make_message()
+
+
 def test_text_in_other_scripts_is_base64_and_ours_quoted_printable() -> None:
     message = read(make_message(rendered=make_rendered(html="<p>日本語の説明</p>\n" * 30)))
     assert [part["Content-Transfer-Encoding"] for part in message.iter_parts()] == ["quoted-printable", "base64"]

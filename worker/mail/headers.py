@@ -1,7 +1,7 @@
 """Header lines as RFC 5322 and RFC 2047 want them, folded and injection-proof whichever Python runs.
 
-The standard library's newer header classes re-read what they are given and decode encoded words in it; before 3.12.5 line ends came
-out of that, and long names lost their quotes. So lines are made here, of text that has no control characters any more.
+They are written by hand because the standard library re-reads what it is given: in 3.11.7 a subject with
+`=?utf-8?q?x=0ABcc:_...?=` became two headers, and a long display name with commas became several addresses.
 """
 
 import re

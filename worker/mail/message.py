@@ -91,7 +91,7 @@ def _address(key: str, value: str) -> Address:
 def _part(subtype: str, content: str) -> bytes:
     """A text part that is pure ASCII on the wire: any relay takes it, with or without 8BITMIME."""
     body = _lines(*content.splitlines())
-    foreign = sum(byte > 0x7E for byte in body)
+    foreign = len(body) - len(body.decode("ascii", "ignore"))
     if foreign * 6 > len(body):  # quoted-printable trebles them, base64 costs a third
         encoding, encoded = "base64", encodebytes(body).replace(b"\n", b"\r\n")
     else:
