@@ -14,7 +14,7 @@ from structlog.types import Processor
 from worker.log_mask import mask
 from worker.settings import Settings
 
-CHATTY = ("aiosmtplib", "asyncio", "httpcore2", "httpx2", "sqlalchemy")
+CHATTY = ("aiosmtplib", "alembic", "asyncio", "httpcore2", "httpx2", "sqlalchemy")
 
 
 def setup(settings: Settings, stream: TextIO | None = None) -> None:
@@ -56,7 +56,7 @@ def _canonical(address: str) -> str:
         )
     except EmailNotValidError:  # it gets no mail anyway, but may stand in a log
         return _folded(address.strip())
-    return f"{_folded(parsed.local_part)}@{parsed.ascii_domain.lower()}"
+    return f"{_folded(parsed.local_part)}@{parsed.ascii_domain}"
 
 
 def _folded(text: str) -> str:

@@ -1,6 +1,7 @@
 """Commands that set an installation up and switch it: init, config, pause, resume, mail-test."""
 
 import sys
+from dataclasses import replace
 
 import click
 
@@ -98,7 +99,8 @@ def mail_test(context: Context, address: str, as_json: bool) -> None:
     sender = parts.settings.mail.model_copy(update={"redirect_all_to": ""})
     paper = letterhead(sender)
     now = utc_now()
-    rendered = parts.renderer.render("test", samples(sender.default_language)[0])
+    letter = replace(samples(sender.default_language)[0], salutation="", firstname="", lastname="")
+    rendered = parts.renderer.render("test", letter)
     message = build(
         rendered,
         sender=sender,
