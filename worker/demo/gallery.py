@@ -23,7 +23,7 @@ _PAGE = Template("""<!doctype html>
   article { margin: 2rem 0 3rem; }
   h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
   p { margin: .25rem 0 .75rem; opacity: .75; overflow-wrap: anywhere; }
-  iframe { width: 100%; height: 42rem; border: 1px solid #8884; border-radius: .5rem; }
+  iframe { width: 100%; height: 58rem; border: 1px solid #8884; border-radius: .5rem; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid #8884; border-radius: .5rem; }
   summary { cursor: pointer; margin-top: .5rem; }
 </style>
