@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from worker.domain.model import Kind, ProductReading, View
 from worker.domain.offer import in_stock, price_in_force
-from worker.store import tables
+from worker.store import foreign, tables
 
 _PRICE_LIMIT = Decimal(10) ** 12  # the integer digits an amount may have
-_TEXT_LIMIT = 500  # no shop needs longer names, and a hostile one must not fill mails and logs
+_LINK_LIMIT = 2000  # no mail shows a picture with a longer address
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _storable(price: Decimal | None) -> Decimal | None:
 
 
 def _describe(session: Session, product: tables.Product, reading: ProductReading, now: datetime) -> None:
-    product.code, product.label = reading.code[:_TEXT_LIMIT], reading.label[:_TEXT_LIMIT]
+    product.code, product.label = foreign.name(reading.code), foreign.name(reading.label)
     product.enabled, product.datestart, product.dateend = reading.enabled, reading.datestart, reading.dateend
     product.read_at = now
     key = (product.id, reading.view.language)
@@ -125,7 +125,8 @@ def _describe(session: Session, product: tables.Product, reading: ProductReading
     if text is None:
         text = tables.ProductText(product_id=product.id, language=reading.view.language)
         session.add(text)
-    text.name, text.slug, text.picture = reading.name[:_TEXT_LIMIT], reading.slug[:_TEXT_LIMIT], reading.picture
+    text.name, text.slug = foreign.name(reading.name), foreign.name(reading.slug)
+    text.picture = reading.picture if len(reading.picture or "") <= _LINK_LIMIT else None
 
 
 def _observe(

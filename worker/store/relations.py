@@ -1,7 +1,7 @@
 """Mirrors what the shop says of its customers and their relations: upsert, new generations, versions, retirement."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from worker.domain.interval import active_interval
 from worker.domain.model import Customer, Defect, Relation
 from worker.domain.terms import Defaults, Terms, parse_terms
-from worker.store import config_text, tables
+from worker.store import config_text, foreign, tables
 
 WATCH = ("product", "watch")
 
@@ -31,18 +31,19 @@ class Changes:
 
 def upsert_customer(session: Session, source: str, account: str, customer: Customer, now: datetime) -> tables.Customer:
     """The customer's row, brought up to date."""
+    shop_id = foreign.key(customer.id)
     row = session.scalar(
-        select(tables.Customer).where(tables.Customer.source == source, tables.Customer.shop_id == customer.id)
+        select(tables.Customer).where(tables.Customer.source == source, tables.Customer.shop_id == shop_id)
     )
     if row is None:
-        row = tables.Customer(source=source, shop_id=customer.id)
+        row = tables.Customer(source=source, shop_id=shop_id)
         session.add(row)
     row.account = account
-    row.email = customer.email
-    row.language = customer.language
-    row.salutation = customer.salutation
-    row.firstname = customer.firstname
-    row.lastname = customer.lastname
+    row.email = None if customer.email is None else foreign.name(customer.email)
+    row.language = None if customer.language is None else foreign.key(customer.language)
+    row.salutation = foreign.name(customer.salutation)
+    row.firstname = foreign.name(customer.firstname)
+    row.lastname = foreign.name(customer.lastname)
     row.enabled = customer.enabled
     row.seen_at = now
     row.unread_since = None
@@ -54,6 +55,7 @@ def upsert_relations(
     session: Session, owner: tables.Customer, relations: Sequence[Relation], *, defaults: Defaults, now: datetime
 ) -> Changes:
     """Bring one customer's relations up to date with a complete list of them."""
+    relations = [_storable(relation) for relation in relations]
     known = _newest_generations(session, owner.source, [relation.id for relation in relations])
     mine = session.scalars(
         select(tables.Relation).where(tables.Relation.customer_id == owner.id, tables.Relation.retired_at.is_(None))
@@ -138,6 +140,16 @@ def read_terms(row: tables.Relation, defaults: Defaults) -> Terms | Defect:
     if row.defect_code is not None:
         return Defect(row.defect_code, row.defect_detail or "")
     return parse_terms(config_text.load(row.config), defaults)
+
+
+def _storable(relation: Relation) -> Relation:
+    return replace(
+        relation,
+        id=foreign.key(relation.id),
+        domain=foreign.key(relation.domain),
+        type=foreign.key(relation.type),
+        refid=foreign.key(relation.refid),
+    )
 
 
 def _newest_generations(session: Session, source: str, ids: Sequence[str]) -> dict[str, tables.Relation]:

@@ -33,16 +33,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def clean_text(value: str) -> str:
+    """NUL and lone surrogates, which PostgreSQL and UTF-8 refuse, become U+FFFD."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class CleanText(TypeDecorator[str]):
-    """Text from elsewhere. NUL and lone surrogates, which PostgreSQL and UTF-8 refuse, become U+FFFD; compared alike."""
+    """Text from elsewhere, stored and compared as `clean_text` leaves it."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return None if value is None else clean_text(value)
 
 
 class Money(TypeDecorator[Decimal]):
