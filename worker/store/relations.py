@@ -55,7 +55,7 @@ def upsert_relations(
     session: Session, owner: tables.Customer, relations: Sequence[Relation], *, defaults: Defaults, now: datetime
 ) -> Changes:
     """Bring one customer's relations up to date with a complete list of them."""
-    relations = [_storable(relation) for relation in relations]
+    relations = _each_once(relations)
     known = _newest_generations(session, owner.source, [relation.id for relation in relations])
     mine = session.scalars(
         select(tables.Relation).where(tables.Relation.customer_id == owner.id, tables.Relation.retired_at.is_(None))
@@ -66,6 +66,9 @@ def upsert_relations(
     for relation in relations:
         changes.seen += 1
         row = known.get(relation.id)
+        if row is not None and row.customer_id != owner.id and row.seen_at == now:
+            changes.rejected += 1  # another customer of this very sync has it
+            continue
         if row is None or not _same(row, relation, owner):
             if row is not None:
                 _retire(session, row, now)
@@ -140,6 +143,16 @@ def read_terms(row: tables.Relation, defaults: Defaults) -> Terms | Defect:
     if row.defect_code is not None:
         return Defect(row.defect_code, row.defect_detail or "")
     return parse_terms(config_text.load(row.config), defaults)
+
+
+def _each_once(relations: Iterable[Relation]) -> list[Relation]:
+    """Made fit for the store; an id that is listed twice with different content is kept once, as defective."""
+    found: dict[str, Relation] = {}
+    for relation in map(_storable, relations):
+        known = found.setdefault(relation.id, relation)
+        if known != relation and known.defect is None:
+            found[relation.id] = replace(known, defect=Defect("duplicate_id", ascii(relation.id)))
+    return list(found.values())
 
 
 def _storable(relation: Relation) -> Relation:
