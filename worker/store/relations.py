@@ -17,7 +17,7 @@ WATCH = ("product", "watch")
 
 @dataclass(slots=True)
 class Changes:
-    """What one account's relations came to."""
+    """What one account's relations came to; each is new, changed, revived or unchanged."""
 
     seen: int = 0
     new: int = 0
@@ -75,15 +75,14 @@ def upsert_relations(
                 current.discard(row.id)
             row = _insert(session, owner, relation, generation=row.generation + 1 if row else 1, now=now)
             known[relation.id] = row
-            changes.new += 1
-        elif row.retired_at is not None:
-            changes.revived += 1
+            what = "new"
+        else:
+            what = "changed" if row.retired_at is None else "revived"
         current.discard(row.id)
         product = products.get(relation.refid) if (relation.domain, relation.type) == WATCH else None
         if not _update(session, row, relation, product, defaults=defaults, now=now):
-            changes.unchanged += 1
-        elif row.version > 1:
-            changes.changed += 1
+            what = "unchanged"
+        setattr(changes, what, getattr(changes, what) + 1)
         changes.rejected += row.rejected is not None
     changes.vanished = sorted(current)
     return changes
