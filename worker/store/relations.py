@@ -245,7 +245,7 @@ def _update(
     if row.version and before == after:
         return False
     row.version += 1
-    row.unscanned = True
+    row.unscanned = product is not None  # the scan's list holds watches only
     _keep_version(session, row, now)
     return True
 
@@ -285,5 +285,5 @@ def _retire(session: Session, row: tables.Relation, now: datetime) -> None:
         return
     row.retired_at = now
     row.version += 1
-    row.unscanned = True
+    row.unscanned = row.product_id is not None
     _keep_version(session, row, now)
