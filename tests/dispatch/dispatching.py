@@ -1,8 +1,9 @@
 """A store with mails, a clock the test moves, and a dispatcher beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select
@@ -57,16 +58,16 @@ class Dispatching:
     settings: Settings
     now: datetime = START
     recheck: Callable[[Session, tables.Mail, datetime], str | None] = send_it
-    _numbers: list[int] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
         with self.store.begin() as session:
             if session.get(tables.SourceState, SOURCE) is None:
+                session.add(tables.SourceState(source=SOURCE, first_synced_at=self.now, last_good_sync_at=self.now))
                 session.add(
-                    tables.SourceState(source=SOURCE, first_synced_at=self.now, last_good_sync_at=self.now)
-                )
-                session.add(
-                    tables.Customer(id=1, source=SOURCE, shop_id="1", account="ann", email="ann@mail.test", seen_at=self.now)
+                    tables.Customer(
+                        id=1, source=SOURCE, shop_id="1", account="ann", email="ann@mail.test", seen_at=self.now
+                    )
                 )
 
     def later(self, **by: float) -> "Dispatching":
@@ -78,9 +79,21 @@ class Dispatching:
 
     def add(self, recipient: str = "ann@mail.test", **overrides: Any) -> int:
         """Put a mail into the outbox that is due; returns its id."""
-        self._numbers.append(len(self._numbers) + 1)
-        name = f"mail-{self._numbers[-1]}@shop.test"
-        fields: dict[str, Any] = {
+        return self._add([recipient], overrides)[0]
+
+    def add_many(self, number: int, domain: str = "mail.test", **overrides: Any) -> list[int]:
+        """Mails to different people there."""
+        return self._add([f"person{person}@{domain}" for person in range(number)], overrides)
+
+    def _add(self, recipients: list[str], overrides: dict[str, Any]) -> list[int]:
+        mails = [tables.Mail(**self._fields(recipient) | overrides) for recipient in recipients]
+        with self.store.begin() as session:
+            session.add_all(mails)
+        return [mail.id for mail in mails]
+
+    def _fields(self, recipient: str) -> dict[str, Any]:
+        name = f"mail-{next(self._numbers)}@shop.test"
+        return {
             "source": SOURCE,
             "customer_id": 1,
             "message_id": name,
@@ -93,14 +106,6 @@ class Dispatching:
             "expires_at": self.now + timedelta(hours=48),
             "next_attempt_at": self.now,
         }
-        with self.store.begin() as session:
-            mail = tables.Mail(**fields | overrides)
-            session.add(mail)
-        return mail.id
-
-    def add_many(self, count: int, domain: str = "mail.test") -> list[int]:
-        """Mails to different people there."""
-        return [self.add(f"person{number}@{domain}") for number in range(count)]
 
     def dispatch(self, **options: Any) -> Counts:
         """Run the stage once."""

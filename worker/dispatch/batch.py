@@ -3,27 +3,23 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import ParamSpec, TypeVar
 
 import structlog
 
 from worker import failpoints
 from worker.dispatch.counts import Counts
-from worker.dispatch.desk import Clock, Desk, had_second_chance
+from worker.dispatch.desk import Clock, Desk
 from worker.dispatch.feed import Feed
-from worker.dispatch.health import Pace, Refusal, Refusals, Trouble, destination
+from worker.dispatch.judge import Judge
 from worker.dispatch.replies import Kind, Phase, Verdict
-from worker.dispatch.route import Closure, Fault
 from worker.dispatch.smtp import Connection
+from worker.dispatch.threads import Threads
+from worker.dispatch.together import Together
 from worker.settings import Smtp
 from worker.store.tables import Mail
 
 _log = structlog.get_logger(__name__)
 _PAGE_PER_CONNECTION = 4
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Batch:
@@ -42,40 +38,38 @@ class Batch:
         probing: bool,
         threads: int,
     ) -> None:
-        self.got_through = False
-        """A probe was sent: the way is open again."""
         self.claimed = 0
-        self.closed: Closure | None = None
-        """Why this batch closed the way."""
         self._desk = desk
         self._counts = counts
-        self._clock = clock
         self._stop = stop
         self._probing = probing
+        self._threads = Threads(threads)
+        self._judge = Judge(desk, self._threads, counts, clock, probing=probing)
+        self._mark_submitting: Together[Mail, bool] = Together(lambda mails: self._threads(desk.mark_submitting, mails))
         width = 1 if probing else settings.connections
         self._connections = [Connection(settings, tls) for _ in range(width)]
-        self._page = 1 if probing else width * _PAGE_PER_CONNECTION
-        self._limit = limit
-        self._refusals = Refusals()
-        self._trouble = Trouble()
-        self._pace = Pace()
+        page = 1 if probing else width * _PAGE_PER_CONNECTION
+        self._feed = Feed(self._claim, page=page, limit=limit, stop=self._is_over)
+        self._door = asyncio.Lock()
+        self._door_is_open = False
         self._opening = 0
-        self._proven = False
         self._failed = False
-        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="dispatch-db")
+
+    @property
+    def got_through(self) -> bool:
+        """The probe was sent: the way is open again."""
+        return self._judge.got_through
 
     async def run(self) -> None:
         """Send until nothing is due, `stop()` says so, or the way closes. Raises the first error of a connection."""
-        self._first = asyncio.Lock()
-        self._feed = Feed(self._claim, page=self._page, limit=self._limit, stop=self._is_over)
         with self._threads:
             try:
                 outcomes = await asyncio.gather(*map(self._work, self._connections), return_exceptions=True)
-                await self._judge_refusals()
+                await self._judge.end()
             finally:
-                left = [*self._feed.left_over(), *(refusal.mail for refusal in self._refusals.take())]
+                left = self._feed.left_over() + self._judge.undecided()
                 if left:
-                    await self._db(self._desk.hand_back, left)
+                    await self._threads(self._desk.hand_back, left)
         _raise_first([outcome for outcome in outcomes if outcome is not None])
 
     async def _work(self, connection: Connection) -> None:
@@ -87,7 +81,7 @@ class Batch:
                         return
                 except Exception:
                     self._failed = True  # the others finish what they have begun
-                    await self._db(self._desk.put_aside, mail)
+                    await self._threads(self._desk.put_aside, mail)
                     raise
                 self._feed.done(mail)
         finally:
@@ -95,13 +89,11 @@ class Batch:
 
     async def _serve(self, connection: Connection, mail: Mail) -> bool:
         """Deal with one mail. False: this connection can't, and ends."""
-        pause = self._pace.pause_until(destination(mail), self._clock())
-        if pause is not None:
-            await self._db(self._desk.put_off, mail, "slow_down", pause)
+        if await self._judge.should_wait(mail):
             return True
         if not connection.usable and not await self._open(connection):
             return False
-        ended = await self._db(self._desk.permit, mail)
+        ended = await self._threads(self._desk.permit, mail)
         if ended is not None:
             self._counts.add(ended)
             return True
@@ -112,16 +104,16 @@ class Batch:
                 return False
             verdict = await connection.envelope(mail.sender, mail.recipient, mail.message)
         if verdict is None:
-            await self._believe_refusals()
+            await self._judge.recipient_accepted()
             verdict = await self._submit(connection, mail)
         if verdict is None:
             self._counts.lost += 1
         else:
-            await self._conclude(mail, verdict)
+            await self._judge.conclude(mail, verdict)
         return True
 
     async def _submit(self, connection: Connection, mail: Mail) -> Verdict | None:
-        if not await self._db(self._desk.mark_submitting, mail):
+        if not await self._mark_submitting(mail):
             await connection.reset()
             return None
         failpoints.hit("dispatch.submitting")
@@ -131,8 +123,8 @@ class Batch:
 
     async def _open(self, connection: Connection) -> bool:
         """Open it. The first one goes alone, so that a relay that refuses us is asked once and not by all at once."""
-        async with self._first:
-            if not self._proven:
+        async with self._door:
+            if not self._door_is_open:
                 return not self._is_over() and await self._try_to_open(connection)
         return await self._try_to_open(connection)
 
@@ -143,94 +135,22 @@ class Batch:
         finally:
             self._opening -= 1
         if verdict is None:
-            self._proven = True
+            self._door_is_open = True
             return True
         # A relay may allow fewer connections than we are set to use; the way is closed when none is left.
         if not self._opening and not any(other.usable for other in self._connections):
-            await self._close(verdict)
+            await self._judge.close(verdict)
         return False
 
-    async def _conclude(self, mail: Mail, verdict: Verdict) -> None:
-        self._pace.note(destination(mail), verdict, self._clock())
-        sick = self._trouble.note(verdict)
-        match verdict.kind:
-            case Kind.SENT:
-                self._count(mail, verdict, await self._db(self._desk.sent, mail, verdict, self._probing))
-                self.got_through = self._probing
-            case Kind.TRANSIENT:
-                self._count(mail, verdict, await self._db(self._desk.retried, mail, verdict))
-            case Kind.AMBIGUOUS:
-                await self._note_ambiguous(mail, verdict)
-            case Kind.UNSENT_TRANSIENT:
-                await self._db(self._desk.put_off, mail, verdict.reason)
-            case Kind.ROUTE_PAUSED:
-                await self._refused(mail, verdict, at_once=True)
-            case Kind.PERMANENT | Kind.ADDRESS_REJECTED:
-                if verdict.phase is Phase.RCPT:
-                    await self._refused(mail, verdict, at_once=self._probing)
-                else:
-                    await self._fail(mail, verdict)
-        if sick:
-            await self._close(verdict)
-
-    async def _refused(self, mail: Mail, verdict: Verdict, *, at_once: bool) -> None:
-        """The relay refuses the sender or the recipient: is it about this mail, or about us?"""
-        if had_second_chance(mail) and not self._probing:
-            await self._fail(mail, verdict)
-            return
-        for believed in self._refusals.add(Refusal(mail, verdict)):
-            await self._fail(believed.mail, believed.verdict)
-        if at_once or self._refusals.speak_against_the_relay():
-            await self._close(verdict, self._refusals.take())
-
-    async def _believe_refusals(self) -> None:
-        for refusal in self._refusals.take():
-            await self._fail(refusal.mail, refusal.verdict)
-
-    async def _judge_refusals(self) -> None:
-        """At the end of the batch: few refusals are believed, unless there is another reason to doubt the relay."""
-        if self.closed is None:
-            await self._believe_refusals()
-            return
-        for refusal in self._refusals.take():
-            await self._db(self._desk.put_off, refusal.mail, refusal.verdict.reason)
-
-    async def _fail(self, mail: Mail, verdict: Verdict) -> None:
-        self._count(mail, verdict, await self._db(self._desk.failed, mail, verdict))
-
-    async def _note_ambiguous(self, mail: Mail, verdict: Verdict) -> None:
-        state = await self._db(self._desk.ambiguous, mail, verdict)
-        self._count(mail, verdict, state if state == "lost" else "ambiguous")
-        if state == "held":
-            self._counts.held += 1
-
-    async def _close(self, verdict: Verdict, refusals: Sequence[Refusal] = ()) -> None:
-        if self.closed is None:
-            about_us = bool(refusals) or verdict.kind is Kind.ROUTE_PAUSED
-            self.closed = Closure(Fault.CONFIGURATION if about_us else Fault.UNREACHABLE, verdict.reason)
-            _log.warning("route closed", fault=str(self.closed.fault), reason=self.closed.reason)
-        elif not refusals:
-            return  # the first reason of all connections is the one to repair
-        kept = [(refusal.mail, refusal.verdict) for refusal in refusals]
-        await self._db(self._desk.close_route, self.closed, kept)
-
     async def _claim(self, limit: int) -> list[Mail]:
-        reaped, mails = await self._db(self._desk.claim, limit, self._probing)
+        reaped, mails = await self._threads(self._desk.claim, limit, self._probing)
         failpoints.hit("dispatch.claimed")
         self._counts.add_reaped(reaped)
         self.claimed += len(mails)
         return mails
 
-    def _count(self, mail: Mail, verdict: Verdict, state: str) -> None:
-        self._counts.add(state)
-        if state not in {"sent", "retried"}:
-            _log.warning(f"mail {state}", mail=mail.id, reason=verdict.reason)
-
     def _is_over(self) -> bool:
-        return self._failed or self.got_through or self.closed is not None or self._stop()
-
-    async def _db(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
+        return self._failed or self._judge.got_through or self._judge.closed is not None or self._stop()
 
 
 def _is_silence_at_mail(verdict: Verdict) -> bool:

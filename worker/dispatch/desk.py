@@ -1,7 +1,7 @@
 """The dispatcher's paperwork: each method is one short transaction, called from a thread, never across network I/O."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -89,7 +89,7 @@ class Desk:
         now = self._clock()
         with self._store.begin() as session:
             lease_now = self._store.lease_now(session)
-            row = outbox.renew(session, mail.id, _token(mail), lease_now=lease_now, lease=self._lease)
+            row = outbox.keep(session, mail.id, _token(mail), lease_now=lease_now, lease=self._lease)
             if row is None:
                 return "lost"
             if now >= row.expires_at:
@@ -99,25 +99,37 @@ class Desk:
             reason = self._recheck(session, row, now)
             if reason is None:
                 return None
+            session.flush()  # refreshing alone would undo what was set on the row
             session.refresh(row)
             if row.state == "leased":
                 outbox.release(session, row.id, _token(mail), next_attempt_at=now + retry.delay(1, _jitter()))
                 return "waiting"
             return row.state
 
-    def mark_submitting(self, mail: Mail) -> bool:
-        """Commit that the body is about to go. False where the lease was lost."""
+    def mark_submitting(self, mails: Sequence[Mail]) -> list[bool]:
+        """Commit that the bodies are about to go. False for those whose lease was lost."""
         with self._store.begin() as session:
             lease_now = self._store.lease_now(session)
-            return outbox.mark_submitting(session, mail.id, _token(mail), lease_now=lease_now, lease=self._lease)
+            held = [(mail.id, _token(mail)) for mail in mails]
+            marked = outbox.mark_submitting(session, held, lease_now=lease_now, lease=self._lease)
+        return [mail.id in marked for mail in mails]
 
-    def sent(self, mail: Mail, verdict: Verdict, reopen: bool) -> str:
-        """The relay has it; `reopen` the route, if this was the probe."""
+    def sent(self, mails: Sequence[tuple[Mail, Verdict]]) -> list[str]:
+        """The relay has them: `sent`, or `lost`."""
         now = self._clock()
+        settled: set[int] = set()
+        alike: dict[tuple[str, int | None], list[outbox.Held]] = {}
+        for mail, verdict in mails:
+            alike.setdefault((verdict.reason, verdict.code), []).append((mail.id, _token(mail)))
         with self._store.begin() as session:
-            if reopen:
-                route.open_again(session)
-            return self._end(session, mail, "sent", now, verdict)
+            for (reason, code), held in alike.items():
+                settled |= outbox.settle_sent(session, held, now=now, reason=reason, code=code)
+        return ["sent" if mail.id in settled else "lost" for mail, _ in mails]
+
+    def reopen_route(self) -> None:
+        """A probe got through."""
+        with self._store.begin() as session:
+            route.open_again(session)
 
     def failed(self, mail: Mail, verdict: Verdict) -> str:
         """The relay refuses it for good; an address that does not exist gets no mail any more."""
@@ -177,7 +189,7 @@ class Desk:
     def close_route(self, closure: route.Closure, mails: Iterable[tuple[Mail, Verdict]]) -> None:
         """Close the way. `mails` whose refusal led to that are kept; others go first when it opens again."""
         now = self._clock()
-        again = now + retry.delay(2, _jitter())
+        again = now + retry.delay(1, _jitter())
         with self._store.begin() as session:
             route.close(session, closure, now)
             for mail, verdict in mails:
@@ -212,7 +224,7 @@ class Desk:
             now=now,
             reason=verdict.reason if verdict else state,
             code=verdict.code if verdict else None,
-            answered=verdict is not None,
+            answered=verdict is not None and verdict.code is not None,
         )
         return state if mine else "lost"
 

@@ -113,7 +113,7 @@ def of_error(phase: Phase, error: Exception) -> Verdict | None:
     if isinstance(error, SMTPException) and phase in _SESSION:
         return _route(phase, "missing")  # the relay does not offer STARTTLS, or no way to log in that we know
     if isinstance(error, ValueError) and phase in {Phase.MAIL, Phase.RCPT}:
-        return Verdict(kind=Kind.PERMANENT, phase=phase, reason=f"{phase}_address_unusable")
+        return unusable()
     if isinstance(error, ValueError):
         return _route(phase, "unusable") if phase is Phase.CONNECT else _no_answer(phase, "garbage")
     raise error
@@ -122,6 +122,11 @@ def of_error(phase: Phase, error: Exception) -> Verdict | None:
 def lacking(extension: str) -> Verdict:
     """The relay does not offer an extension that this mail needs: it fails, others may go."""
     return Verdict(kind=Kind.PERMANENT, phase=Phase.MAIL, reason=f"relay_lacks_{extension}")
+
+
+def unusable() -> Verdict:
+    """The sender or the recipient can't be said on an SMTP command line."""
+    return Verdict(kind=Kind.PERMANENT, phase=Phase.MAIL, reason="address_unusable")
 
 
 def _temporary(phase: Phase, code: int) -> Kind:

@@ -6,12 +6,13 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from email.utils import parseaddr
 from functools import cache
 from typing import cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponse, SMTPResponseException
 
-from worker.dispatch.replies import Kind, Phase, Verdict, lacking, of_error, of_reply
+from worker.dispatch.replies import Kind, Phase, Verdict, lacking, of_error, of_reply, unusable
 from worker.errors import SettingsError
 from worker.settings import Smtp
 
@@ -76,6 +77,8 @@ class Connection:
     async def envelope(self, sender: str, recipient: str, message: bytes) -> Verdict | None:
         """MAIL and RCPT for a message of CRLF lines. Whatever comes of it, nothing of the message has been sent."""
         client = self._connected()
+        if not (_is_one_address(sender) and _is_one_address(recipient)):
+            return unusable()
         international = not (sender + recipient).isascii() or not message.partition(b"\r\n\r\n")[0].isascii()
         options = [f"SIZE={len(message)}"] if client.supports_extension("size") else []
         if international:
@@ -113,14 +116,13 @@ class Connection:
             protocol.write(dot_stuffed(message))
             phase = Phase.BODY
             response = await protocol.read_response(timeout=self._settings.data_timeout_seconds)
-        except (SMTPException, OSError) as error:
-            self._drop()
-            verdict = of_error(phase, error)
-        else:
             verdict = of_reply(phase, response.code, response.message)
-            if self._still_writing():
-                self._drop()  # it answered before the end; what follows could not be told apart
-        return cast(Verdict, verdict)  # after the body every reply is a verdict
+        except (SMTPException, OSError) as error:
+            verdict = of_error(phase, error)
+        verdict = cast(Verdict, verdict)  # after the body every reply is one
+        if verdict.code is None:
+            self._drop()  # a late reply would be taken for the next command's
+        return verdict
 
     async def reset(self) -> None:
         """Give up the mail that was begun (RSET); a connection that does not take it is closed."""
@@ -163,16 +165,13 @@ class Connection:
         else:
             self._told(phase, response.code)
         if verdict is not None and verdict.code is None and verdict.kind is Kind.UNSENT_TRANSIENT:
-            self._drop()  # a late reply would be taken for the next command's
+            self._drop()  # as above
         return verdict
 
     def _connected(self) -> SMTP:
         if self._client is None:
             raise RuntimeError("the connection was not opened")
         return self._client
-
-    def _still_writing(self) -> bool:
-        return isinstance(self._transport, asyncio.WriteTransport) and self._transport.get_write_buffer_size() > 0
 
     def _drop(self) -> None:
         if isinstance(self._transport, asyncio.WriteTransport):
@@ -200,6 +199,11 @@ def dot_stuffed(message: bytes) -> bytes:
     lines = _LINE_END.sub(b"\r\n", message)
     end = b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"
     return _DOT.sub(b"..", lines) + end
+
+
+def _is_one_address(address: str) -> bool:
+    """Whether aiosmtplib would say exactly this: it takes what `parseaddr` finds, be it another address."""
+    return parseaddr(address)[1] == address
 
 
 def _where(phase: Phase, error: Exception) -> Phase:

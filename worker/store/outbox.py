@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, case, false, func, literal, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, false, func, literal, select, tuple_, update
+from sqlalchemy.orm import Session, defer
 
 from worker.store.tables import Mail, SourceState
 from worker.store.types import UtcDateTime
 
-Final = Literal["sent", "failed", "expired", "cancelled", "superseded", "suppressed", "held"]
-"""The states no mail leaves by itself."""
+Final = Literal["failed", "expired", "cancelled", "superseded", "suppressed", "held"]
+"""The states, besides sent, that no mail leaves by itself."""
+
+Held = tuple[int, str]
+"""A mail's id and the token we hold it by."""
 
 _UNLEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
+_PLAIN = {"synchronize_session": False}  # rows a session has loaded keep what they had; refresh them
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +79,47 @@ def claim(
     return sorted(mails, key=lambda mail: (mail.next_attempt_at, mail.id))
 
 
-def renew(session: Session, mail_id: int, token: str, *, lease_now: datetime, lease: timedelta) -> Mail | None:
-    """Restart the lease of a leased mail and read it as it stands; None where the lease was lost."""
-    return session.scalars(
-        update(Mail)
+def keep(session: Session, mail_id: int, token: str, *, lease_now: datetime, lease: timedelta) -> Mail | None:
+    """Lock a leased mail and read it as it stands, without its bytes; None where the lease was lost.
+
+    A lease that is half over is restarted; others are left alone, because a commit that writes waits for the disk.
+    """
+    mail = session.scalars(
+        select(Mail)
         .where(*_mine(mail_id, token, "leased"), Mail.lease_until > lease_now)
-        .values(lease_until=lease_now + lease)
-        .returning(Mail),
-        execution_options={"populate_existing": True},
+        .options(defer(Mail.message))
+        .with_for_update()
     ).first()
+    if mail is not None and mail.lease_until is not None and mail.lease_until < lease_now + lease / 2:
+        mail.lease_until = lease_now + lease
+    return mail
 
 
-def mark_submitting(session: Session, mail_id: int, token: str, *, lease_now: datetime, lease: timedelta) -> bool:
-    """The last commit before the body. Restarts the lease. False where it was lost: nothing may be sent then."""
-    return _changed(
-        session,
-        mail_id,
-        token,
-        "leased",
-        only_if=Mail.lease_until > lease_now,
-        state="submitting",
-        lease_until=lease_now + lease,
+def mark_submitting(session: Session, held: Collection[Held], *, lease_now: datetime, lease: timedelta) -> set[int]:
+    """The last commit before the bodies. Restarts the leases. Returns the ids; nothing may be sent of those missing."""
+    return set(
+        session.scalars(
+            update(Mail)
+            .where(*_among(held), Mail.state == "leased", Mail.lease_until > lease_now)
+            .values(state="submitting", lease_until=lease_now + lease)
+            .returning(Mail.id),
+            execution_options=_PLAIN,
+        )
+    )
+
+
+def settle_sent(session: Session, held: Collection[Held], *, now: datetime, reason: str, code: int | None) -> set[int]:
+    """The relay has them. Returns the ids; the leases of those missing were lost."""
+    return set(
+        session.scalars(
+            update(Mail)
+            .where(*_among(held), Mail.state == "submitting")
+            .values(
+                state="sent", settled_at=now, reason=reason, reply_code=code, attempts=Mail.attempts + 1, **_UNLEASED
+            )
+            .returning(Mail.id),
+            execution_options=_PLAIN,
+        )
     )
 
 
@@ -149,7 +173,8 @@ def settle_ambiguous(
         update(Mail)
         .where(*_mine(mail_id, token, "submitting"))
         .values(next_attempt_at=next_attempt_at, reason=reason, **_in_doubt(resend, now), **_UNLEASED)
-        .returning(Mail.state)
+        .returning(Mail.state),
+        execution_options=_PLAIN,
     ).first()
 
 
@@ -201,6 +226,11 @@ def _due(sources: Collection[str], now: datetime) -> tuple[ColumnElement[bool], 
     return Mail.state == "pending", Mail.next_attempt_at <= now, Mail.expires_at > now, Mail.source.in_(sorted(sources))
 
 
+def _among(held: Collection[Held]) -> tuple[ColumnElement[bool], ...]:
+    # The ids alone would do for the index, the pairs for the fence.
+    return Mail.id.in_([mail_id for mail_id, _ in held]), tuple_(Mail.id, Mail.lease_token).in_(sorted(held))
+
+
 def _mine(mail_id: int, token: str, *states: str) -> tuple[ColumnElement[bool], ...]:
     return Mail.id == mail_id, Mail.lease_token == token, Mail.state.in_(states or ("leased", "submitting"))
 
@@ -210,11 +240,10 @@ def _changed(
     mail_id: int,
     token: str,
     *states: str,
-    only_if: ColumnElement[bool] | None = None,
     **values: Any,
 ) -> bool:
-    conditions = _mine(mail_id, token, *states) + (() if only_if is None else (only_if,))
-    return session.scalar(update(Mail).where(*conditions).values(**values).returning(Mail.id)) is not None
+    change = update(Mail).where(*_mine(mail_id, token, *states)).values(**values).returning(Mail.id)
+    return session.scalar(change, execution_options=_PLAIN) is not None
 
 
 def _in_doubt(resend: bool, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,103 @@
+"""The small parts: calls that share a transaction, the pace of a destination, failpoints."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.dispatch.dispatching import START
+from worker import failpoints
+from worker.dispatch.health import Pace
+from worker.dispatch.replies import Phase, Verdict, of_reply
+from worker.dispatch.together import Together
+
+
+def test_calls_at_the_same_time_go_together_and_get_their_own_answers() -> None:
+    groups: list[list[int]] = []
+
+    async def double(numbers: list[int]) -> list[int]:
+        groups.append(numbers)
+        await asyncio.sleep(0)
+        return [2 * number for number in numbers]
+
+    async def run() -> list[int]:
+        together = Together(double)
+        return await asyncio.gather(*(together(number) for number in range(5)))
+
+    assert asyncio.run(run()) == [0, 2, 4, 6, 8]
+    assert [number for group in groups for number in group] == [0, 1, 2, 3, 4]
+    assert len(groups) < 5
+
+
+def test_calls_that_come_while_one_runs_go_with_the_next() -> None:
+    groups: list[list[int]] = []
+
+    async def run() -> None:
+        running, release = asyncio.Event(), asyncio.Event()
+
+        async def wait(numbers: list[int]) -> list[int]:
+            groups.append(numbers)
+            running.set()
+            await release.wait()
+            return numbers
+
+        together = Together(wait)
+        first = asyncio.create_task(together(1))
+        await running.wait()
+        others = [asyncio.create_task(together(number)) for number in (2, 3)]
+        await asyncio.sleep(0)
+        release.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(run())
+    assert groups == [[1], [2, 3]]
+
+
+def test_an_error_hits_only_the_call_it_belongs_to() -> None:
+    async def invert(numbers: list[int]) -> list[float]:
+        return [1 / number for number in numbers]
+
+    async def run() -> list[float | BaseException]:
+        together = Together(invert)
+        return await asyncio.gather(*(together(number) for number in (1, 0, 2)), return_exceptions=True)
+
+    first, second, third = asyncio.run(run())
+    assert (first, third) == (1.0, 0.5)
+    assert isinstance(second, ZeroDivisionError)
+
+
+def _reply(code: int) -> Verdict:
+    verdict = of_reply(Phase.BODY, code)
+    assert verdict is not None
+    return verdict
+
+
+def test_a_destinations_pause_grows_and_a_success_ends_the_row() -> None:
+    pace = Pace()
+    pauses = []
+    for _ in range(4):
+        pace.note("busy.test", _reply(451), START)
+        pauses.append(pace.pause_until("busy.test", START))
+    assert pauses == [START + timedelta(seconds=seconds) for seconds in (15, 60, 300, 300)]
+    pace.note("busy.test", _reply(250), START)
+    pace.note("busy.test", _reply(451), START)
+    assert pace.pause_until("busy.test", START) == START + timedelta(seconds=15)
+
+
+def test_a_pause_ends_and_concerns_no_other_destination() -> None:
+    pace = Pace()
+    pace.note("busy.test", _reply(451), START)
+    assert pace.pause_until("busy.test", START + timedelta(seconds=15)) is None
+    assert pace.pause_until("other.test", START) is None
+
+
+def test_failpoints_are_inert_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    failpoints.hit("dispatch.claimed")
+    monkeypatch.setenv(failpoints.VARIABLE, "dispatch.replied=kill,scan.page=pause")
+    failpoints.hit("dispatch.claimed")
+
+
+def test_a_failpoint_with_an_unknown_verb_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(failpoints.VARIABLE, "dispatch.claimed=explode")
+    with pytest.raises(KeyError):
+        failpoints.hit("dispatch.claimed")

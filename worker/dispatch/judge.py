@@ -1,0 +1,122 @@
+"""Decides what a verdict means for the mail, for its destination and for the way to the relay, and writes it down."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from worker.dispatch.counts import Counts
+from worker.dispatch.desk import Clock, Desk, had_second_chance
+from worker.dispatch.health import Pace, Refusal, Refusals, Trouble, destination
+from worker.dispatch.replies import Kind, Phase, Verdict
+from worker.dispatch.route import Closure, Fault
+from worker.dispatch.threads import Threads
+from worker.dispatch.together import Together
+from worker.store.tables import Mail
+
+_log = structlog.get_logger(__name__)
+
+
+class Judge:
+    """One for a batch. `probing`: the way is closed, and this batch tries whether it still should be."""
+
+    def __init__(self, desk: Desk, threads: Threads, counts: Counts, clock: Clock, *, probing: bool) -> None:
+        self.closed: Closure | None = None
+        """Why this batch closed the way."""
+        self.got_through = False
+        """The probe was sent: the way is open again."""
+        self._desk = desk
+        self._threads = threads
+        self._counts = counts
+        self._clock = clock
+        self._probing = probing
+        self._refusals = Refusals()
+        self._trouble = Trouble()
+        self._pace = Pace()
+        self._settle_sent: Together[tuple[Mail, Verdict], str] = Together(lambda mails: threads(desk.sent, mails))
+
+    async def should_wait(self, mail: Mail) -> bool:
+        """Put the mail off if its destination asked us to slow down."""
+        until = self._pace.pause_until(destination(mail), self._clock())
+        if until is not None:
+            await self._threads(self._desk.put_off, mail, "slow_down", until)
+        return until is not None
+
+    async def conclude(self, mail: Mail, verdict: Verdict) -> None:
+        """Settle the mail, and draw the conclusions."""
+        self._pace.note(destination(mail), verdict, self._clock())
+        sick = self._trouble.note(verdict)
+        match verdict.kind:
+            case Kind.SENT:
+                await self._sent(mail, verdict)
+            case Kind.TRANSIENT:
+                self._count(mail, verdict, await self._threads(self._desk.retried, mail, verdict))
+            case Kind.AMBIGUOUS:
+                await self._ambiguous(mail, verdict)
+            case Kind.UNSENT_TRANSIENT:
+                await self._threads(self._desk.put_off, mail, verdict.reason)
+            case Kind.ROUTE_PAUSED:
+                await self._refused(mail, verdict, at_once=True)
+            case Kind.PERMANENT | Kind.ADDRESS_REJECTED if verdict.phase is Phase.RCPT:
+                await self._refused(mail, verdict, at_once=self._probing)
+            case Kind.PERMANENT | Kind.ADDRESS_REJECTED:
+                await self._fail(mail, verdict)
+        if sick:
+            await self.close(verdict)
+
+    async def recipient_accepted(self) -> None:
+        """The relay takes mail from us, so those it refused before, it meant."""
+        for refusal in self._refusals.take():
+            await self._fail(refusal.mail, refusal.verdict)
+
+    async def end(self) -> None:
+        """Nothing more comes: few refusals are believed, unless there is another reason to doubt the relay."""
+        if self.closed is None:
+            await self.recipient_accepted()
+        for refusal in self._refusals.take():
+            await self._threads(self._desk.put_off, refusal.mail, refusal.verdict.reason)
+
+    def undecided(self) -> list[Mail]:
+        """Mails that are still leased because their refusal is in doubt."""
+        return [refusal.mail for refusal in self._refusals.take()]
+
+    async def close(self, verdict: Verdict, refusals: Sequence[Refusal] = ()) -> None:
+        """Close the way for all dispatchers; mails whose refusal led to that are kept."""
+        if self.closed is None:
+            about_us = bool(refusals) or verdict.kind is Kind.ROUTE_PAUSED
+            self.closed = Closure(Fault.CONFIGURATION if about_us else Fault.UNREACHABLE, verdict.reason)
+            _log.warning("route closed", fault=self.closed.fault.value, reason=self.closed.reason)
+        elif not refusals:
+            return  # the first reason of all connections is the one to repair
+        kept = [(refusal.mail, refusal.verdict) for refusal in refusals]
+        await self._threads(self._desk.close_route, self.closed, kept)
+
+    async def _sent(self, mail: Mail, verdict: Verdict) -> None:
+        self._count(mail, verdict, await self._settle_sent((mail, verdict)))
+        if self._probing:
+            await self._threads(self._desk.reopen_route)
+            self.got_through = True
+            _log.info("route open again")
+
+    async def _ambiguous(self, mail: Mail, verdict: Verdict) -> None:
+        state = await self._threads(self._desk.ambiguous, mail, verdict)
+        self._count(mail, verdict, "lost" if state == "lost" else "ambiguous")
+        if state == "held":
+            self._counts.held += 1
+
+    async def _refused(self, mail: Mail, verdict: Verdict, *, at_once: bool) -> None:
+        """The relay refuses our sender or the recipient: is it about this mail, or about us?"""
+        if had_second_chance(mail) and not self._probing:
+            await self._fail(mail, verdict)
+            return
+        for believed in self._refusals.add(Refusal(mail, verdict)):
+            await self._fail(believed.mail, believed.verdict)
+        if at_once or self._refusals.speak_against_the_relay():
+            await self.close(verdict, self._refusals.take())
+
+    async def _fail(self, mail: Mail, verdict: Verdict) -> None:
+        self._count(mail, verdict, await self._threads(self._desk.failed, mail, verdict))
+
+    def _count(self, mail: Mail, verdict: Verdict, outcome: str) -> None:
+        self._counts.add(outcome)
+        if outcome not in {"sent", "retried"}:
+            _log.warning("mail not sent", mail=mail.id, outcome=outcome, reason=verdict.reason)
