@@ -253,6 +253,7 @@ def _update(
 def _judge(row: tables.Relation, defaults: Defaults) -> None:
     """What queries narrow by, computed from the newest version and the settings in force."""
     terms = read_terms(row, defaults)
+    before = row.ends_at, row.watch_currency
     row.rejected = terms.code if isinstance(terms, Defect) else None
     row.ends_at = row.watch_currency = None
     if isinstance(terms, Terms) and not terms.idle:
@@ -260,6 +261,8 @@ def _judge(row: tables.Relation, defaults: Defaults) -> None:
         row.ends_at = active_interval(
             ctime=row.ctime, timeframe_days=terms.timeframe_days, datestart=row.datestart, dateend=row.dateend
         ).end
+    if (row.ends_at, row.watch_currency) != before:
+        row.unscanned = True  # a setting or the ctime changed, which makes no version
 
 
 def _keep_version(session: Session, row: tables.Relation, now: datetime) -> None:
