@@ -65,7 +65,7 @@ def _host(value: str) -> str:
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder such as "Europe", on some Pythons
         close = get_close_matches(value, available_timezones(), n=1)
         hint = f"did you mean {close[0]}?" if close else "use a name such as Europe/Berlin"
         raise ValueError(f"is not a known time zone; {hint}") from None

@@ -163,13 +163,15 @@ def test_a_traceback_shows_no_local_variables(chosen: str) -> None:
         raise LookupError(str(len(local)))
     except LookupError:
         structlog.get_logger("a").exception("failed")
+    assert "LookupError: 13" in stream.getvalue()
     assert local not in stream.getvalue()
 
 
-def test_echoed_sql_is_written_once_and_in_our_format() -> None:
+def test_echoed_sql_is_written_once_and_in_our_format(capsys: pytest.CaptureFixture[str]) -> None:
     set_up(stream := io.StringIO())
     engine = create_engine("sqlite://", echo=True)
     with engine.connect() as connection:
         connection.execute(text("SELECT 42"))
     engine.dispose()
     assert [line["event"] for line in written(stream)].count("SELECT 42") == 1
+    assert capsys.readouterr().out == ""

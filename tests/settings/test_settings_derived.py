@@ -3,9 +3,9 @@
 import os
 import re
 import stat
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import make_url, text
@@ -93,6 +93,11 @@ def test_a_data_folder_that_can_not_be_written_is_refused(read_only: Path) -> No
         database_url(kept_in(read_only))
 
 
+def test_the_data_folder_itself_is_proven_to_be_writable(read_only: Path) -> None:
+    with pytest.raises(SettingsError, match=rf"data_dir: {read_only} can't be written"):
+        data_dir(kept_in(read_only))
+
+
 def test_a_database_folder_that_can_not_be_written_is_refused(read_only: Path) -> None:
     with pytest.raises(SettingsError, match=rf"database.url: {read_only} can't be written"):
         database_url(load_text(f'database.url = "sqlite:///{read_only}/w.db"').settings)
@@ -159,35 +164,17 @@ def test_making_a_hash_key_leaves_no_other_file(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["hash-key"]
 
 
-def test_processes_that_make_the_hash_key_at_once_agree_on_one(tmp_path: Path) -> None:
-    program = (
-        "import sys; from worker.configuration import hash_key, load; "
-        "settings = load(None, {'WATCHPOST_DATA_DIR': sys.argv[1]}).settings; "
-        "print('ready', flush=True); sys.stdin.readline(); print(hash_key(settings).decode())"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(tmp_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
-        for _ in range(4)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    keys = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        output, _ = process.communicate(timeout=30)
-        keys.append(output.strip())
-    assert len(set(keys)) == 1
-    assert (tmp_path / "hash-key").read_text().strip() == keys[0]
+def test_all_who_make_the_hash_key_at_once_agree_on_one(tmp_path: Path) -> None:
+    settings = kept_in(tmp_path)
+    start = Barrier(8)
+
+    def make(_worker: int) -> bytes:
+        start.wait()
+        return hash_key(settings)
+
+    with ThreadPoolExecutor(8) as workers:
+        keys = set(workers.map(make, range(8)))
+    assert keys == {(tmp_path / "hash-key").read_bytes().strip()}
 
 
 @pytest.mark.parametrize("content", ["", "abc\n", "z" * 64, "a" * 63])

@@ -64,7 +64,7 @@ def test_variables_alone_make_a_source_and_its_customer() -> None:
         {
             "WATCHPOST_SOURCES__MY_SHOP__URL": "https://shop.test",
             "WATCHPOST_SOURCES__MY_SHOP__CURRENCY": "EUR",
-            "WATCHPOST_SOURCES__MY_SHOP__STOCK_TYPES": "default, warehouse",
+            "WATCHPOST_SOURCES__MY_SHOP__STOCK_TYPES": "default, ,warehouse,",
             "WATCHPOST_SOURCES__MY_SHOP__CUSTOMERS__C-1__TOKEN": "{}",
         },
     ).settings.sources["my_shop"]
@@ -106,7 +106,9 @@ def test_the_variable_of_failpoints_is_no_option() -> None:
 
 def test_the_process_environment_is_read_only_through_the_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHPOST_SMTP__PORT", "26")
-    assert load(None, {}).settings.smtp.port == 587
+    monkeypatch.setenv("WATCHPOST_SOURCES__SHOP__URL", "https://shop.test")
+    settings = load(None, {}).settings
+    assert (settings.smtp.port, settings.sources) == (587, {})
 
 
 def test_an_empty_variable_is_an_empty_value() -> None:

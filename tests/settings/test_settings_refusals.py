@@ -97,15 +97,22 @@ def test_an_unknown_variable_gets_a_suggestion(name: str, meant: str) -> None:
     assert refusals(SHOP, {name: "x"}) == [f"{name}: unknown variable; did you mean {meant}?"]
 
 
-def test_an_unknown_key_that_resembles_nothing_is_to_be_removed() -> None:
-    (problem,) = refusals("qqqqqqqq = 1")
-    assert problem.startswith("qqqqqqqq: unknown key; remove it (file ")
+@pytest.mark.parametrize("key", ["qqqqqqqq", "frobnicate", "smtp.frobnicate"])
+def test_an_unknown_key_that_resembles_nothing_is_to_be_removed(key: str) -> None:
+    (problem,) = refusals(f"{key} = 1")
+    assert problem.startswith(f"{key}: unknown key; remove it (file ")
 
 
 def test_a_variable_in_small_letters_is_not_guessed_at() -> None:
     assert refusals("", {"watchpost_smtp__port": "25"}) == [
         "watchpost_smtp__port: must be written in capitals: WATCHPOST_SMTP__PORT"
     ]
+
+
+def test_only_secrets_stand_in_files_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "host").write_text("relay.test")
+    (problem,) = refusals("", {"WATCHPOST_SMTP__HOST_FILE": str(tmp_path / "host")})
+    assert problem.startswith("WATCHPOST_SMTP__HOST_FILE: unknown variable; ")
 
 
 def test_a_variable_can_not_hold_a_whole_section() -> None:
@@ -181,13 +188,16 @@ def test_all_problems_of_all_layers_are_told_at_once() -> None:
 @pytest.mark.parametrize("name", ["Shop", "my-shop", "my__shop", "_shop", "shöp", "s" * 33])
 def test_a_source_needs_a_name_that_a_variable_can_hold(name: str) -> None:
     (problem,) = refusals(f'[sources."{name}"]\nurl = "https://shop.test"\ncurrency = "EUR"')
-    assert "must be named with lower-case letters, digits and single _" in problem
+    shown = name if name.isascii() else '"sh\\u00f6p"'
+    assert problem.startswith(f"sources.{shown}: must be named with lower-case letters, digits and single _")
 
 
 @pytest.mark.parametrize("name", ["Anna", "an na", "a__b", "anna@shop.test"])
 def test_a_customer_needs_a_name_that_a_variable_can_hold(name: str) -> None:
     (problem,) = refusals(SHOP.replace("anna", f'"{name}"'))
-    assert "must be named with lower-case letters, digits and single _ or -" in problem
+    assert problem.startswith("sources.shop.customers.")
+    assert ": must be named with lower-case letters, digits and single _ or -" in problem
+    assert "[key]" not in problem
 
 
 def test_broken_toml_is_refused_with_its_line() -> None:

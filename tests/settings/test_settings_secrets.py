@@ -5,10 +5,12 @@ import traceback
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.support.settings import load_text
 from worker.configuration import Loaded, Row, describe, load
 from worker.errors import SettingsError
+from worker.settings import Settings
 
 SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
 WITH_SECRETS = f"""
@@ -143,6 +145,19 @@ def test_no_error_quotes_a_value_not_even_with_its_causes(toml: str) -> None:
     with pytest.raises(SettingsError) as refused:
         load_text(toml)
     assert SECRET not in "".join(traceback.format_exception(refused.value))
+
+
+def test_an_error_keeps_no_cause_that_holds_values() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_text(f'hash_key = ["{SECRET}"]')
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+def test_settings_made_by_hand_quote_no_value_either() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({"hash_key": [SECRET]})
+    assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["WATCHPOST_SMTP", "WATCHPOST_SMTP__PASSWROD", "WATCHPOST_SMTP__PORT", "WATCHPOST_X"])

@@ -56,7 +56,7 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Loaded:
 def _read(file: Path) -> dict[str, Any]:
     try:
         # Editors on Windows begin a file with a byte order mark, which TOML does not know.
-        return tomllib.loads(file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+        return tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         remedy = f"check --config and {environment.CONFIG_VARIABLE}"
         raise SettingsError(f"{file}: can't be read ({error.strerror}); {remedy}") from error

@@ -85,8 +85,8 @@ def _known(node: Node, path: KeyPath, like: KeyPath) -> Iterator[KeyPath]:
         case Option():
             return
         case NamedTables(table):
-            names = {like[len(path)]: table} if len(like) > len(path) else {}
-            children: dict[str, Node] = dict(names)
+            named = len(like) > len(path) + 1  # the last part of an unknown key is an option's name, not one of these
+            children: dict[str, Node] = {like[len(path)]: table} if named else {}
         case _:
             children = {key: _node(field) for key, field in node.model_fields.items()}
     for key, child in children.items():
