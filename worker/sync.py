@@ -108,9 +108,9 @@ class _Sync:
         """Ids of the customers read completely, and of the relations the shop no longer lists."""
         read: list[int] = []
         vanished: list[int] = []
-        named: list[str] = []
+        named: dict[str, int | None] = {}
         for account in self._source.accounts():
-            named.append(account.key)
+            named[account.key] = None
             with self._store.begin() as session:
                 self._lease.renew(session)
                 match account:
@@ -119,6 +119,7 @@ class _Sync:
                         changes = relations.upsert_relations(
                             session, owner, listed, defaults=self._defaults, now=self._now
                         )
+                        named[key] = owner.id
                         read.append(owner.id)
                         if not unreadable:  # what seems to be gone may be one of those
                             vanished += changes.vanished
