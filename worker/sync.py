@@ -99,10 +99,17 @@ class _Sync:
         self._progress = progress
 
     def run(self, accept_shrink: bool) -> None:
+        known = self._count_known()
         read, vanished = self._read_accounts()
-        self._retire(vanished, accept_shrink)
+        self._retire(vanished, known, accept_shrink)
         self._read_products()
         self._finish(read)
+
+    def _count_known(self) -> int:
+        with self._store.read() as session:
+            return session.scalars(
+                select(func.count()).where(tables.Relation.source == self._name, tables.Relation.retired_at.is_(None))
+            ).one()
 
     def _read_accounts(self) -> tuple[list[int], list[int]]:
         """Ids of the customers read completely, and of the relations the shop no longer lists."""
@@ -142,22 +149,17 @@ class _Sync:
         for key in ("seen", "new", "changed", "revived", "unchanged", "rejected"):
             setattr(self._counts, key, getattr(self._counts, key) + getattr(changes, key))
 
-    def _retire(self, vanished: list[int], accept_shrink: bool) -> None:
+    def _retire(self, vanished: list[int], known: int, accept_shrink: bool) -> None:
+        """Retire what vanished, unless that is too much of what was `known` before to be believed."""
+        if len(vanished) > max(_ALWAYS_RETIRED, known * self._shop.max_shrink_percent / 100) and not accept_shrink:
+            self._counts.kept_back = len(vanished)
+            self._counts.errors += (
+                f"{len(vanished)} of {known} relations vanished at once; none was retired. "
+                "If that is right, run: watchpost sync --accept-shrink",
+            )
+            return
         with self._store.begin() as session:
             self._lease.renew(session)
-            active = session.scalar(
-                select(func.count())
-                .select_from(tables.Relation)
-                .where(tables.Relation.source == self._name, tables.Relation.retired_at.is_(None))
-            )
-            allowed = max(_ALWAYS_RETIRED, (active or 0) * self._shop.max_shrink_percent / 100)
-            if len(vanished) > allowed and not accept_shrink:
-                self._counts.kept_back = len(vanished)
-                self._counts.errors += (
-                    f"{len(vanished)} of {active} relations vanished at once; none was retired. "
-                    "If that is right, run: watchpost sync --accept-shrink",
-                )
-                return
             for page in pages(vanished, 500):
                 self._counts.retired += relations.retire(session, page, self._now)
 
