@@ -1,4 +1,4 @@
-"""Sync concludes from a customer's answer only what it says: unread, disabled, removed and exchanged customers, and shrinking shops."""
+"""Sync concludes from a customer's answer only what it says; and what vanishes all at once is not believed."""
 
 from datetime import timedelta
 

@@ -132,7 +132,7 @@ def vanished_accounts(session: Session, source: str, read: Mapping[str, int | No
         select(tables.Relation.id, tables.Customer.id, tables.Customer.account)
         .join(tables.Customer)
         .where(tables.Relation.source == source, tables.Relation.retired_at.is_(None))
-    ).tuples()
+    )
     return [
         relation_id
         for relation_id, customer_id, account in rows
