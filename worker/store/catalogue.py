@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from worker.domain.model import Kind, ProductReading, View
 from worker.domain.offer import in_stock, price_in_force
+from worker.paging import pages
 from worker.store import foreign, tables
 
 _PRICE_LIMIT = Decimal(10) ** 12  # the integer digits an amount may have
@@ -64,8 +65,8 @@ def end_unneeded(session: Session, source: str, wanted: Needed) -> None:
         for reading_id, product_id, kind, currency in rows
         if (product_id not in watched if kind == Kind.STOCK else (product_id, currency) not in wanted.readings)
     ]
-    if ended:
-        session.execute(update(tables.Reading).where(tables.Reading.id.in_(ended)).values(observing=False))
+    for page in pages(ended, 500):
+        session.execute(update(tables.Reading).where(tables.Reading.id.in_(page)).values(observing=False))
 
 
 def record(
