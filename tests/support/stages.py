@@ -98,12 +98,10 @@ class Play:
         names = {row.id: row.shop_id for row in self.rows(tables.Relation)}
         return sorted(f"{names[row.relation_id]} {row.kind}" for row in self.notifications()[known:])
 
-    def waits(self) -> dict[str, int]:
-        """Sync and scan five minutes later, which fires nothing; why the watches wait, by reason."""
-        self.later(minutes=5).sync()
-        counts = self.scan()
-        assert counts.fired == 0
-        return dict(counts.waiting)
+    def waits(self, shop_id: str = "1") -> tuple[str, str]:
+        """Sync and scan five minutes later, which fires nothing; why the price and the stock of a relation wait."""
+        assert self.told() == []
+        return self.reason(Kind.PRICE, shop_id), self.reason(Kind.STOCK, shop_id)
 
     def rehearse(self, **ahead: float) -> list[Hit]:
         """What a scan so much later would fire."""
