@@ -1,0 +1,56 @@
+"""Running the shop: `serve` for tests and the demo (in a thread), `run` for the command (until it is stopped)."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from threading import Event, Thread
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+@contextmanager
+def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve in a thread while the block runs; yields the base URL, such as `http://127.0.0.1:54321`. Port 0 is any free one."""
+    with closing(_listen(host, port)) as listener:
+        server = _Server(app)
+        thread = Thread(target=server.run, args=([listener],), name="shop", daemon=True)
+        thread.start()
+        while not server.ready.wait(timeout=1):
+            if not thread.is_alive():
+                raise RuntimeError("the shop's server ended before it began; its log says why")
+        try:
+            yield _url(listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def run(app: ASGIApp, host: str, port: int, *, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `announce` gets the base URL once connections are taken. Raises OSError for a taken port."""
+    with closing(_listen(host, port)) as listener:
+        announce(_url(listener))
+        _Server(app).run([listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: ASGIApp) -> None:
+        # No access log: URLs carry CSRF tokens.
+        super().__init__(uvicorn.Config(app, http="h11", ws="none", lifespan="off", access_log=False, log_config=None))
+        self.ready = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=128)
+    listener.setblocking(False)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
