@@ -286,6 +286,28 @@ def test_a_relation_that_vanishes_without_reason_is_an_error() -> None:
         client(shop).modify(relation, {"position": 1})
 
 
+def test_a_relation_that_ended_by_its_new_date_is_returned_as_the_shop_answered() -> None:
+    shop = CarelessShop()
+    relation = shop.holds()
+    shop.stores = lambda attributes: attributes.update({"customer.lists.status": 0})  # hidden, as if the date were over
+    changed = client(shop).modify(relation, {"dateend": "2020-01-01 00:00:00"})
+    assert changed.dateend == datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("wrong", [{"id": "99"}, {"attributes": {"customer.lists.status": 1}}, {"attributes": []}])
+def test_an_answer_that_does_not_show_the_disabled_relation_is_an_error(wrong: dict[str, Any]) -> None:
+    shop = CarelessShop()
+    relation = shop.holds()
+
+    def answers_wrongly() -> httpx2.Response:
+        hidden = {**shop.relations.pop(relation), "customer.lists.status": 0}
+        return reply(200, {"data": shop.record(relation, hidden) | wrong})
+
+    shop.faults.append(on("PATCH", answers_wrongly))
+    with pytest.raises(ShopRefusedError, match=f"accepted the change of relation {relation}, but: "):
+        client(shop).modify(relation, {"status": 0})
+
+
 def test_a_disabled_relation_of_which_the_answer_is_lost_is_not_confirmed() -> None:
     shop = CarelessShop()
     relation = shop.holds()
@@ -312,7 +334,15 @@ def test_renewing_removes_and_adds_the_same_relation() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"refid": ""}, {"config": ["a"]}, {"dateend": "2031-01-01"}, {"dateend": "soon"}, {"type": "t" * 65}]
+    "fields",
+    [
+        {"refid": ""},
+        {"position": "abc"},
+        {"config": ["a"]},
+        {"dateend": "2031-01-01"},
+        {"dateend": "soon"},
+        {"type": "t" * 65},
+    ],
 )
 def test_what_could_not_be_added_again_is_not_removed(fields: dict[str, Any]) -> None:
     shop = CarelessShop()

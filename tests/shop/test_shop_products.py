@@ -1,5 +1,6 @@
 """Products with prices, stock, names and pictures: what the shop shows in one view, and what can't be read."""
 
+import copy
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -120,7 +121,7 @@ def test_variants_of_a_selection_do_not_mix_into_it() -> None:
 
 
 def test_what_the_list_says_about_a_price_is_carried_on() -> None:
-    listed = {"type": "promo", "status": 0, "datestart": "2026-01-01 00:00:00", "dateend": "2026-02-01 00:00:00"}
+    listed = {"type": "promo", "status": 0, "datestart": "2026-01-01 00:00:00", "dateend": "2026-10-25 02:30:00"}
     (found,) = read(page(price("9.99", listed=listed, type="special", status=-1, quantity="2.5")))[0].prices
     assert found == Price(
         value=Decimal("9.99"),
@@ -131,7 +132,7 @@ def test_what_the_list_says_about_a_price_is_carried_on() -> None:
         status=-1,
         list_status=0,
         datestart=datetime(2025, 12, 31, 23, tzinfo=UTC),
-        dateend=datetime(2026, 1, 31, 23, tzinfo=UTC),
+        dateend=datetime(2026, 10, 25, 1, 30, tzinfo=UTC),  # the later of the doubled hour
     )
 
 
@@ -174,6 +175,14 @@ def test_a_price_that_is_not_included_is_counted() -> None:
     reading, problems = read(answer)
     assert reading.prices == ()
     assert problems == Counter({"price": 1})
+
+
+def test_of_an_item_that_is_included_twice_the_first_counts() -> None:
+    answer = page(price("1.00"))
+    second = copy.deepcopy(answer["included"][0])
+    second["attributes"]["price.value"] = "2.00"
+    answer["included"].append(second)
+    assert [price.value for price in read(answer)[0].prices] == [Decimal("1.00")]
 
 
 def test_stock_levels_of_any_kind() -> None:

@@ -317,6 +317,7 @@ def pages(*tails: str) -> Iterator[dict[str, Any]]:
         page["request"]["url"] = address if number == 0 else f"{address}&page={number}"
         body["data"] = body["data"][number : number + 1]
         body["meta"]["total"] = len(tails)
+        body["links"]["last"] = f"{address}&page=99"  # may point one page too far, so nobody goes there
         if tail:
             body["links"]["next"] = tail if "://" in tail else f"{address}&page={tail}"
         yield page
