@@ -116,7 +116,7 @@ def test_a_customer_who_is_switched_off() -> None:
 def test_one_customers_trouble_is_not_another_ones(
     fault: Callable[[httpx2.Request], httpx2.Response | None], error: type[Exception]
 ) -> None:
-    """Fault rows 18 and 20: what is Unread retires nothing."""
+    """What is Unread retires nothing, whatever the fault was."""
     shops = ManyCustomers(anna=customer("1"), bob=broken(fault), carl=customer("3"))
     anna, bob, carl = source(shops, "anna", "bob", "carl").accounts()
     assert isinstance(anna, Account)

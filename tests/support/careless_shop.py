@@ -19,7 +19,7 @@ def reply(status: int, body: dict[str, Any]) -> httpx2.Response:
 
 
 class CarelessShop(httpx2.MockTransport):
-    """One customer's relations, as API facts tell: 200 for everything, hidden where inactive, refid never changed."""
+    """One customer's relations, as the recorded shop: 200 for everything, hidden where inactive, refid never changed."""
 
     def __init__(self) -> None:
         super().__init__(self._answer)
