@@ -10,7 +10,7 @@ import httpx2
 
 FOLDER = Path(__file__).parent.parent / "fixtures" / "recordings" / "jsonapi"
 
-# The shop ignores the customer's id (as the recordings show), its prefixed links carry routing, and the CSRF token is checked apart.
+# The shop ignores the customer's id, its prefixed links carry routing, and the CSRF token is checked apart.
 _IGNORED = frozenset({"ai[id]", "ai[controller]", "ai[action]", "_token"})
 
 Key = tuple[str, str, str, tuple[tuple[str, str], ...]]
