@@ -54,13 +54,18 @@ class Case:
 
 
 def load(session: Session, ids: Sequence[int], lens: Lens, *, lock: bool = False) -> list[Case]:
-    """Cases in the order of their ids; `lock` takes row locks on the watches (PostgreSQL; SQLite locks as a whole)."""
-    relations = session.scalars(
+    """Cases in the order of their ids.
+
+    `lock` takes row locks on relations and watches (PostgreSQL; SQLite locks as a whole), so that a sync does not change
+    under the hands of a stage what it judges. Everybody locks in the order of ids, so that nobody waits in a circle.
+    """
+    found = (
         select(tables.Relation)
         .where(tables.Relation.id.in_(ids))
         .options(joinedload(tables.Relation.customer), joinedload(tables.Relation.product))
         .order_by(tables.Relation.id)
-    ).all()
+    )
+    relations = session.scalars(found.with_for_update(key_share=True, of=tables.Relation) if lock else found).all()
     query = select(tables.Watch).where(tables.Watch.relation_id.in_(ids))
     watches: dict[int, dict[Kind, tables.Watch]] = defaultdict(dict)
     for watch in session.scalars(query.order_by(tables.Watch.id).with_for_update() if lock else query):

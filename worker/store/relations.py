@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from worker.domain.interval import active_interval
@@ -56,11 +56,9 @@ def upsert_relations(
 ) -> Changes:
     """Bring one customer's relations up to date with a complete list of them."""
     relations = _each_once(relations)
-    known = _newest_generations(session, owner.source, [relation.id for relation in relations])
-    mine = session.scalars(
-        select(tables.Relation).where(tables.Relation.customer_id == owner.id, tables.Relation.retired_at.is_(None))
-    )
-    current = {row.id for row in mine}
+    rows = _lock(session, owner, [relation.id for relation in relations])
+    known = {row.shop_id: row for row in sorted(rows, key=lambda row: row.generation)}
+    current = {row.id for row in rows if row.customer_id == owner.id and row.retired_at is None}
     products = _products(session, owner.source, {r.refid for r in relations if (r.domain, r.type) == WATCH})
     changes = Changes()
     for relation in relations:
@@ -90,11 +88,12 @@ def upsert_relations(
 
 def retire(session: Session, ids: Iterable[int], now: datetime) -> int:
     """Mark relations as vanished from the shop; they keep their history and may be revived."""
-    rows = session.scalars(select(tables.Relation).where(tables.Relation.id.in_(list(ids))))
+    found = select(tables.Relation).where(tables.Relation.id.in_(list(ids))).order_by(tables.Relation.id)
+    rows = session.scalars(found.with_for_update(key_share=True))
     count = 0
     for row in rows:
+        count += row.retired_at is None
         _retire(session, row, now)
-        count += 1
     return count
 
 
@@ -167,13 +166,13 @@ def _storable(relation: Relation) -> Relation:
     )
 
 
-def _newest_generations(session: Session, source: str, ids: Sequence[str]) -> dict[str, tables.Relation]:
-    rows = session.scalars(
-        select(tables.Relation)
-        .where(tables.Relation.source == source, tables.Relation.shop_id.in_(ids))
-        .order_by(tables.Relation.generation)
-    )
-    return {row.shop_id: row for row in rows}
+def _lock(session: Session, owner: tables.Customer, ids: Sequence[str]) -> Sequence[tables.Relation]:
+    """All generations of these ids, and whatever else the customer has; locked in the scan's order (see cases.load)."""
+    relation = tables.Relation
+    mine = and_(relation.customer_id == owner.id, relation.retired_at.is_(None))
+    listed = and_(relation.source == owner.source, relation.shop_id.in_(ids))
+    query = select(relation).where(or_(mine, listed)).order_by(relation.id)
+    return session.scalars(query.with_for_update(key_share=True)).all()
 
 
 def _products(session: Session, source: str, refids: set[str]) -> dict[str, tables.Product]:
