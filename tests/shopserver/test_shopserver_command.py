@@ -1,7 +1,9 @@
 """`watchpost shop` and its commands, on a data folder and as a real process."""
 
 import json
+import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,22 +120,22 @@ def test_the_folder_may_be_named_after_the_command(loaded: Path) -> None:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[dict[str, Any]]:
-    """A shop in a process of its own that is started for the first time: what it prints, and the process."""
+def opened(folder: Path, *options: str, until: str) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """A shop in a process of its own that is started for the first time, and what it prints (which ends with `until`)."""
     folder.mkdir()
     log = folder / "log"
-    process = start([*PROGRAM, "--port", "0", "--json", "--csrf", "--data", str(folder)], log=log, cwd=ROOT)
+    process = start([*PROGRAM, "--port", "0", "--csrf", "--data", str(folder), *options], log=log, cwd=ROOT)
     try:
-        wait_until(lambda: log.read_text().rstrip().endswith("}"), timeout=60)
-        yield {**json.loads(log.read_text()), "process": process}
+        wait_until(lambda: log.read_text().rstrip().endswith(until), timeout=60)
+        yield process, log.read_text()
     finally:
         stop(process)
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with opened(tmp_path_factory.mktemp("running") / "shop") as shop:
-        yield shop
+    with opened(tmp_path_factory.mktemp("running") / "shop", "--json", until="}") as (_, output):
+        yield json.loads(output)
 
 
 def test_a_new_shop_opens_with_a_sample_and_tokens(running: dict[str, Any]) -> None:
@@ -155,9 +157,20 @@ def test_a_taken_port_is_said(running: dict[str, Any]) -> None:
     assert (result.exit_code, f"port {port}" in result.stderr) == (1, True)
 
 
+def test_what_a_new_shop_prints_works(folder: Path) -> None:
+    with opened(folder, until=f"--data {folder}") as (_, output):
+        header, address = re.findall(r"curl -H '(.*)' '(.*)'", output)[0]
+        answer = httpx2.get(address, headers=[header.split(": ")])
+        assert answer.json()["meta"]["total"] == 1
+        token = re.findall("-d 'token=(.*)'", output)[0]
+        answer = httpx2.post(re.findall(r"\S+/login", output)[0], data={"token": token})
+        assert answer.json()["meta"]["csrf"]["name"] == "_token"
+
+
 def test_the_shop_closes_on_ctrl_c_and_keeps_its_data(folder: Path) -> None:
-    with opened(folder) as shop:
-        assert stop(shop["process"], signal.SIGINT) == 0
+    with opened(folder, "--empty", "--json", until="}") as (process, _):
+        assert command(folder, "load", str(SAMPLE)).exit_code == 0
+        assert stop(process, signal.SIGINT) == 0
     assert len(printed(command(folder, "show", "--json"))["customers"]) == 2
 
 

@@ -75,7 +75,7 @@ def shop(
             if as_json:
                 print_json({"url": f"{url}/jsonapi", "data": str(context.obj), "tokens": tokens})
             else:
-                _announce(url, context.obj, tokens)
+                _announce(url, context.obj, tokens, csrf)
             sys.stdout.flush()
 
         try:
@@ -213,21 +213,25 @@ def _needing_the_extra() -> Iterator[None]:
         raise WatchpostError("The shop needs Starlette and uvicorn: install watchpost[demo].") from error
 
 
-def _announce(url: str, folder: Path, tokens: dict[str, str]) -> None:
-    click.echo(f"The shop is open at {url}/jsonapi (data in {folder}). Close it with Ctrl-C.")
-    if tokens:
-        click.echo("\nIt begins with sample products and these customers. Their tokens are shown only now:")
-        for code, secret in tokens.items():
-            click.echo(f"  {code}  {secret}")
+def _announce(url: str, folder: Path, tokens: dict[str, str], csrf: bool) -> None:
     secret = next(iter(tokens.values()), "TOKEN")
-    click.echo(
-        f"""
-Look at a customer's relations, with the token or with a cookie:
-  curl -H 'Authorization: Bearer {secret}' '{url}/jsonapi/customer?related=relationships&include=product'
-  curl -c cookies.txt -d 'token={secret}' {url}/login
-  curl -b cookies.txt -c cookies.txt '{url}/jsonapi/customer?related=relationships&include=product'
-Change a price or the stock while it runs:
-  watchpost shop set-price mug EUR 9.90 --data {folder}
-  watchpost shop set-stock hoodie 5 --data {folder}
-More tokens: watchpost shop token CUSTOMER --data {folder}"""
-    )
+    relations = f"'{url}/jsonapi/customer?related=relationships&include=product'"
+    lines = [f"The shop is open at {url}/jsonapi (data in {folder}). Close it with Ctrl-C.", ""]
+    if tokens:
+        lines += ["It begins with sample products and these customers. Their tokens are shown only now:"]
+        lines += [*(f"  {code}  {token}" for code, token in tokens.items()), ""]
+    lines += [
+        "Look at a customer's relations, with the token or with a cookie:",
+        f"  curl -H 'Authorization: Bearer {secret}' {relations}",
+        f"  curl -c cookies.txt -d 'token={secret}' {url}/login",
+        f"  curl -b cookies.txt -c cookies.txt {relations}",
+    ]
+    if csrf:
+        lines += ["With the cookie, append &_token= and the value of meta.csrf to POST, PATCH and DELETE."]
+    lines += [
+        "Change a price or the stock while it runs, make another token:",
+        f"  watchpost shop set-price mug EUR 9.90 --data {folder}",
+        f"  watchpost shop set-stock hoodie 5 --data {folder}",
+        f"  watchpost shop token CUSTOMER --data {folder}",
+    ]
+    click.echo("\n".join(lines))
