@@ -219,7 +219,8 @@ def _scan_case(
                 _fire(session, case, kind, state, seen, settings, lens, now)
             else:
                 counts.hits.append(_hit(case, kind, state, decision))
-        elif state is not None and write:
+        elif state is not None and write and decision.reason is not Reason.FUTURE_CTIME:
+            # A relation from the future begins with what is in force at its ctime: nothing is folded before.
             cases.keep(session, case, kind, state, seen, lens)
         if decision.outcome is Outcome.WAIT:
             counts.waiting[decision.reason.value] += 1
