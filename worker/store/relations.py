@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from worker.domain.interval import active_interval
 from worker.domain.model import Customer, Defect, Relation
+from worker.domain.reasons import Reason
 from worker.domain.terms import Defaults, Terms, parse_terms
 from worker.store import config_text, foreign, tables
 
 WATCH = ("product", "watch")
+_JUDGED_BY_THE_SCAN = (Reason.FUTURE_CTIME.value, Reason.INTERNAL_ERROR.value)
 
 
 @dataclass(slots=True)
@@ -256,7 +258,10 @@ def _judge(row: tables.Relation, defaults: Defaults) -> None:
     """What queries narrow by, computed from the newest version and the settings in force."""
     terms = read_terms(row, defaults)
     before = row.ends_at, row.watch_currency
-    row.rejected = terms.code if isinstance(terms, Defect) else None
+    if isinstance(terms, Defect):
+        row.rejected = terms.code
+    elif row.rejected not in _JUDGED_BY_THE_SCAN:
+        row.rejected = None
     row.ends_at = row.watch_currency = None
     if isinstance(terms, Terms) and not terms.idle:
         row.watch_currency = terms.currency
