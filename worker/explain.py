@@ -30,7 +30,8 @@ def find(session: Session, source: str, shop_id: str) -> tables.Relation:
     )
     if row is None:
         raise NotFoundError(
-            f"no relation {source}:{shop_id} is stored; check the id (customer.lists.id in the shop) or run: watchpost sync {source}"
+            f"no relation {source}:{shop_id} is stored; check the id (customer.lists.id in the shop) "
+            f"or run: watchpost sync {source}"
         )
     return row
 

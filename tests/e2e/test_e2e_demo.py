@@ -4,9 +4,9 @@ import signal
 from pathlib import Path
 
 import psutil
+
 from tests.support import process, service
 from tests.support.waiting import wait_until
-
 
 
 def _of_the_demo(folder: Path) -> list[psutil.Process]:
@@ -35,7 +35,9 @@ def test_the_demo_plays_its_script_leaves_the_mails_and_no_process(tmp_path: Pat
 
 
 def test_an_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
-    child = service.start([*service.COMMAND, "demo", "--out", "out"], cwd=tmp_path, env=service.environment(), log="demo.log")
+    child = service.start(
+        [*service.COMMAND, "demo", "--out", "out"], cwd=tmp_path, env=service.environment(), log="demo.log"
+    )
     try:
         wait_until(lambda: len(_of_the_demo(tmp_path / "out")) >= 2, timeout=60)
     finally:

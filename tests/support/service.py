@@ -29,6 +29,7 @@ def watchpost(
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
         stdin=subprocess.DEVNULL,
     )
     if check is not None:
