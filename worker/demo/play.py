@@ -84,5 +84,13 @@ def _silent(scene: Scene, product: str, mailed: set[str]) -> list[str]:
                 continue
             decisions = explain(session, SOURCE, shop_id, settings, key, now)["decisions"]
             decision = next((item for item in decisions if item["outcome"] != "idle"), decisions[0])
-            lines.append(f"no mail to {day.name_of(account)} ({label}): {decision['sentence']}")
+            lines.append(f"no mail to {day.name_of(account)} ({label}): {decision['sentence']}{_numbers(decision)}")
     return lines
+
+
+def _numbers(decision: dict[str, Any]) -> str:
+    """The amounts behind a price that is not low enough."""
+    inputs = next((check["inputs"] for check in decision["checks"] if not check["passed"]), {})
+    if "price" not in inputs or "limit" not in inputs:
+        return ""
+    return f" ({inputs['price']} is not below {inputs['limit']})"
