@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Select, func, insert, select, union, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
 from structlog import get_logger
 
@@ -124,9 +124,11 @@ def _scan_page(
             for case in cases.load(session, ids, lens, lock=True):
                 _scan_case(session, case, lens, settings, now, page, write=True)
         counts.add(page)
-    except (WatchpostError, SQLAlchemyError):
+    except WatchpostError:
         raise
     except Exception as problem:
+        if isinstance(problem, SQLAlchemyError) and not _speaks_of_a_row(problem):
+            raise
         if len(ids) > 1:
             for relation_id in ids:
                 _scan_page(store, lease, [relation_id], lens, settings, now, counts)
@@ -139,6 +141,11 @@ def _scan_page(
         counts.poisoned += 1
         counts.errors += (f"relation {shop_id}: {type(problem).__name__}",)
         log.exception("relation put aside", source=row.source, relation=shop_id)
+
+
+def _speaks_of_a_row(problem: SQLAlchemyError) -> bool:
+    """The database works, but refuses a value or a row; of SQLAlchemy itself: a value that no column type takes."""
+    return isinstance(problem, DataError | IntegrityError) or type(problem) is StatementError
 
 
 def rehearse(store: Store, name: str, settings: Settings, key: bytes, *, now: datetime) -> ScanCounts:
