@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, insert, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from structlog.typing import EventDict
 
 from tests.support.stages import KEY, Play, watching
 from worker import scan as stage
@@ -156,7 +157,7 @@ def _poison(play: Play, number: int) -> None:
         session.execute(text("UPDATE watch SET armed_by = 'nonsense' WHERE relation_id = :id"), {"id": number})
 
 
-def test_a_watch_that_cannot_be_judged_is_put_aside_and_the_others_go_on(store: Store) -> None:
+def test_a_watch_that_cannot_be_judged_is_put_aside_and_the_others_go_on(store: Store, logs: list[EventDict]) -> None:
     """Row 22 of the fault matrix, in small."""
     play = _many_watches(store, 5)
     _poison(play, 3)
@@ -164,6 +165,7 @@ def test_a_watch_that_cannot_be_judged_is_put_aside_and_the_others_go_on(store: 
     assert (counts.fired, counts.poisoned, counts.errors) == (4, 1, ("relation 3: ValueError",))
     assert _told(play) == [1, 2, 4, 5]
     assert play.relation("3").rejected == "internal_error"
+    assert [(entry["log_level"], entry["relation"], entry["exc_info"]) for entry in logs] == [("error", "3", True)]
     play.later(minutes=5).sync()
     assert play.status()["sources"]["main"]["rejected"] == {"internal_error": 1}
 

@@ -1,0 +1,14 @@
+"""Fixtures of the stages' tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[EventDict]]:
+    """What was logged, unrendered: tracebacks in colours cost seconds."""
+    with capture_logs() as entries:
+        yield entries
