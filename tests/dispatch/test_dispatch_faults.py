@@ -7,7 +7,7 @@ import pytest
 from tests.dispatch.dispatching import Dispatching, make_settings
 from tests.support.smtp_script import CUT, STALL, Action, ScriptedRelay
 
-_IMPATIENT = "timeout_seconds = 0.5\ndata_timeout_seconds = 0.5"
+_IMPATIENT = "timeout_seconds = 0.4\ndata_timeout_seconds = 0.4"
 BEFORE_THE_BODY = ["mail", "rcpt", "data"]
 
 
@@ -75,15 +75,22 @@ def test_5xx_about_a_mail_fails_it_and_no_other(
     assert relay.connections == 1
 
 
-@pytest.mark.parametrize("point", ["rcpt", "data", "dot"])
-def test_5_1_1_suppresses_the_address(play: Dispatching, relay: ScriptedRelay, point: str) -> None:
-    relay.on(point, "550 5.1.1 no such user")
+def test_5_1_1_suppresses_the_address(play: Dispatching, relay: ScriptedRelay) -> None:
+    relay.on("rcpt", "550 5.1.1 no such user")
     mail_id = play.add("Gone@mail.test")
     assert play.dispatch().failed == 1
     assert play.mail(mail_id).state == "failed"
     assert play.suppressed("gone@mail.test")
     play.add("gone@mail.test")
     assert play.dispatch().suppressed == 1
+
+
+@pytest.mark.parametrize("point", ["data", "dot"])
+def test_5_1_1_is_heard_later_as_well(lite: Dispatching, relay: ScriptedRelay, point: str) -> None:
+    relay.on(point, "550 5.1.1 no such user")
+    lite.add("gone@mail.test")
+    assert lite.dispatch().failed == 1
+    assert lite.suppressed("gone@mail.test")
 
 
 def test_two_mails_to_an_address_that_does_not_exist_suppress_it_once(lite: Dispatching, relay: ScriptedRelay) -> None:
@@ -95,9 +102,7 @@ def test_two_mails_to_an_address_that_does_not_exist_suppress_it_once(lite: Disp
 
 
 @pytest.mark.parametrize("point", BEFORE_THE_BODY)
-@pytest.mark.parametrize(
-    "deed", [STALL, CUT, b"garbage\r\n", b"\x00\xff\xfe\r\n", b"999 what\r\n", b"-1 no\r\n", b"101 hm\r\n"], ids=repr
-)
+@pytest.mark.parametrize("deed", [STALL, CUT, b"garbage\r\n", b"\x00\xff\xfe\r\n", b"999 what\r\n"], ids=repr)
 def test_silence_close_and_garbage_before_the_body_leave_a_mail_provably_unsent(
     lite: Dispatching, relay: ScriptedRelay, point: str, deed: Action
 ) -> None:

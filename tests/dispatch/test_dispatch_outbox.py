@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from tests.dispatch.dispatching import SOURCE, START, Dispatching
+from tests.dispatch.dispatching import SOURCE, START, Dispatching, make_settings
 from tests.support.waiting import wait_until
 from worker.store import outbox, tables
 from worker.store.outbox import Reaped
@@ -17,6 +18,8 @@ OVER = timedelta(seconds=-1)
 
 def _claim(store: Store, by: str = "mine", *, limit: int = 10, lease: timedelta = LEASE) -> list[int]:
     with store.begin() as session:
+        if not store.is_sqlite:
+            session.execute(text("SET LOCAL lock_timeout = '2s'"))  # a claim that waits shall fail, not hang
         mails = outbox.claim(
             session,
             token=by,
@@ -27,6 +30,11 @@ def _claim(store: Store, by: str = "mine", *, limit: int = 10, lease: timedelta 
             lease=lease,
         )
     return [mail.id for mail in mails]
+
+
+def _is_due(store: Store) -> bool:
+    with store.begin() as session:
+        return outbox.is_due(session, sources={SOURCE}, now=START)
 
 
 def _submit(store: Store, mail_id: int, by: str = "mine", lease: timedelta = LEASE) -> bool:
@@ -75,11 +83,14 @@ def test_the_longest_due_are_claimed_first_and_nobody_gets_them_twice(play: Disp
 )
 def test_only_what_is_due_is_claimed(play: Dispatching, unfit: dict[str, object]) -> None:
     play.add(**unfit)
+    assert not _is_due(play.store)
     assert _claim(play.store) == []
+    play.add()
+    assert _is_due(play.store)
 
 
 def test_a_claim_does_not_wait_for_rows_another_process_works_on(postgres_store: Store) -> None:
-    play = Dispatching(postgres_store, settings=None)  # type: ignore[arg-type]  # nothing is sent here
+    play = Dispatching(postgres_store, make_settings(1))
     locked, free = play.add(), play.add()
     with postgres_store.begin() as session:
         session.get_one(tables.Mail, locked, with_for_update=True)

@@ -45,8 +45,8 @@ def test_what_was_sent_is_not_sent_again(play: Dispatching, relay: ScriptedRelay
 
 
 def test_many_mails_share_few_connections(lite: Dispatching, relay: ScriptedRelay) -> None:
-    lite.add_many(40)
-    assert lite.dispatch().sent == 40
+    lite.add_many(20)
+    assert lite.dispatch().sent == 20
     assert relay.connections <= 2
     assert relay.commands.count("QUIT") == relay.connections
 
@@ -63,7 +63,7 @@ def test_without_mails_the_relay_is_left_alone(lite: Dispatching, relay: Scripte
 
 
 def test_two_dispatchers_at_once_send_nothing_twice(play: Dispatching, relay: ScriptedRelay) -> None:
-    play.add_many(60)
+    play.add_many(40)
     other = Dispatching(play.store, play.settings)
     counts: list[Counts] = []
     threads = [threading.Thread(target=lambda one=one: counts.append(one.dispatch())) for one in (play, other)]
@@ -71,9 +71,9 @@ def test_two_dispatchers_at_once_send_nothing_twice(play: Dispatching, relay: Sc
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(one.sent for one in counts) == 60
+    assert sum(one.sent for one in counts) == 40
     assert set(Counter(arrived.recipient for arrived in relay.arrived).values()) == {1}
-    assert play.states() == ["sent"] * 60
+    assert play.states() == ["sent"] * 40
 
 
 def test_a_limit_is_kept(lite: Dispatching) -> None:
@@ -230,7 +230,7 @@ def test_the_recheck_is_asked_before_the_relay_hears_of_the_mail(lite: Dispatchi
 
 def test_a_mail_on_which_the_recheck_fails_lets_the_others_go_first(play: Dispatching) -> None:
     poison = play.add(next_attempt_at=START - timedelta(hours=1))
-    play.add_many(10)
+    play.add_many(4)
 
     def fail(_session: Session, mail: tables.Mail, _now: datetime) -> str | None:
         if mail.id == poison:

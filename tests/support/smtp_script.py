@@ -77,8 +77,6 @@ class ScriptedRelay:
         self._complete: list[Arrived] = []
         self._commands: list[tuple[int, str]] = []
         self._accepted = 0
-        self._open = 0
-        self._most_open = 0
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,12 +120,6 @@ class ScriptedRelay:
         with self._changed:
             return self._accepted
 
-    @property
-    def most_open(self) -> int:
-        """How many connections were open at the same time, at most."""
-        with self._changed:
-            return self._most_open
-
     def wait_for(self, point: str, times: int = 1, timeout: float = 20) -> None:
         """Wait until `point` was reached that often. Raises TimeoutError."""
         with self._changed:
@@ -165,8 +157,6 @@ class ScriptedRelay:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._changed:
             self._accepted += 1
-            self._open += 1
-            self._most_open = max(self._most_open, self._open)
             number = self._accepted
         task = self._loop.create_task(self._talk(_Conversation(self, number, reader, writer)))
         self._tasks.add(task)
@@ -179,8 +169,6 @@ class ScriptedRelay:
             pass  # scripted, or the client's own business
         finally:
             conversation.writer.transport.abort()
-            with self._changed:
-                self._open -= 1
 
     def reached(self, point: str, line: str, connection: int, mail: Arrived | None) -> Deed | str | bytes:
         """Note that a conversation is here, and say what to do."""

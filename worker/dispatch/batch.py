@@ -52,7 +52,6 @@ class Batch:
         self._feed = Feed(self._claim, page=page, limit=limit, stop=self._is_over)
         self._door = asyncio.Lock()
         self._door_is_open = False
-        self._opening = 0
         self._failed = False
 
     @property
@@ -129,16 +128,12 @@ class Batch:
         return await self._try_to_open(connection)
 
     async def _try_to_open(self, connection: Connection) -> bool:
-        self._opening += 1
-        try:
-            verdict = await connection.open()
-        finally:
-            self._opening -= 1
+        verdict = await connection.open()
         if verdict is None:
             self._door_is_open = True
             return True
         # A relay may allow fewer connections than we are set to use; the way is closed when none is left.
-        if not self._opening and not any(other.usable for other in self._connections):
+        if not any(other.usable for other in self._connections):
             await self._judge.close(verdict)
         return False
 

@@ -60,12 +60,7 @@ def claim(
     """Lease up to `limit` mails that are due, the longest due first; nobody else gets them while the lease lasts."""
     due = session.scalars(
         select(Mail.id)
-        .where(
-            Mail.state == "pending",
-            Mail.next_attempt_at <= now,
-            Mail.expires_at > now,
-            Mail.source.in_(sorted(sources)),
-        )
+        .where(*_due(sources, now))
         .order_by(Mail.next_attempt_at, Mail.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
