@@ -4,7 +4,7 @@ Queries only pick candidates, a superset; the rules decide. One transaction a pa
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -62,10 +62,11 @@ class ScanCounts:
     errors: tuple[str, ...] = ()
 
     def add(self, page: "ScanCounts") -> None:
-        """Count a page that was committed."""
+        """Count a page that was judged."""
         self.fired += page.fired
         self.rejected += page.rejected
         self.waiting += page.waiting
+        self.hits += page.hits
 
     def as_json(self) -> dict[str, object]:
         """Without the hits, which can be many."""
@@ -101,7 +102,12 @@ def scan(
                 ids = list(session.scalars(candidates(name, after, now, _PAGE)))
             if not ids:
                 break
-            _scan_page(store, lease, ids, lens, settings, now, counts)
+            _judge_page(
+                ids,
+                lambda page: _scan_page(store, lease, page, lens, settings, now),
+                lambda relation_id: _put_aside(store, lease, relation_id),
+                counts,
+            )
             after = ids[-1]
             counts.scanned += len(ids)
             progress("relations", counts.scanned)
@@ -113,17 +119,15 @@ def scan(
     return counts
 
 
-def _scan_page(
-    store: Store, lease: Lease, ids: Sequence[int], lens: Lens, settings: Settings, now: datetime, counts: ScanCounts
+def _judge_page(
+    ids: Sequence[int],
+    judge: Callable[[Sequence[int]], ScanCounts],
+    put_aside: Callable[[int], tables.Relation],
+    counts: ScanCounts,
 ) -> None:
-    """One page in one transaction; where something in it can't be judged, each relation in one of its own."""
+    """Count what `judge` makes of a page; where something in it can't be judged, each relation is judged by itself."""
     try:
-        page = ScanCounts()
-        with store.begin() as session:
-            lease.renew(session)
-            for case in cases.load(session, ids, lens, lock=True):
-                _scan_case(session, case, lens, settings, now, page, write=True)
-        counts.add(page)
+        counts.add(judge(ids))
     except WatchpostError:
         raise
     except Exception as problem:
@@ -131,16 +135,12 @@ def _scan_page(
             raise
         if len(ids) > 1:
             for relation_id in ids:
-                _scan_page(store, lease, [relation_id], lens, settings, now, counts)
+                _judge_page([relation_id], judge, put_aside, counts)
             return
-        with store.begin() as session:
-            lease.renew(session)
-            row = session.get_one(tables.Relation, ids[0])
-            row.rejected, row.unscanned = Reason.INTERNAL_ERROR.value, False
-            shop_id = row.shop_id
+        row = put_aside(ids[0])
         counts.poisoned += 1
-        counts.errors += (f"relation {shop_id}: {type(problem).__name__}",)
-        log.exception("relation put aside", source=row.source, relation=shop_id)
+        counts.errors += (f"relation {row.shop_id}: {type(problem).__name__}",)
+        log.exception("relation put aside", source=row.source, relation=row.shop_id)
 
 
 def _speaks_of_a_row(problem: SQLAlchemyError) -> bool:
@@ -148,16 +148,42 @@ def _speaks_of_a_row(problem: SQLAlchemyError) -> bool:
     return isinstance(problem, DataError | IntegrityError) or type(problem) is StatementError
 
 
+def _scan_page(
+    store: Store, lease: Lease, ids: Sequence[int], lens: Lens, settings: Settings, now: datetime
+) -> ScanCounts:
+    """One page in one transaction."""
+    counts = ScanCounts()
+    with store.begin() as session:
+        lease.renew(session)
+        for case in cases.load(session, ids, lens, lock=True):
+            _scan_case(session, case, lens, settings, now, counts, write=True)
+    return counts
+
+
+def _put_aside(store: Store, lease: Lease, relation_id: int) -> tables.Relation:
+    """It is judged again when it, its price or its stock changes."""
+    with store.begin() as session:
+        lease.renew(session)
+        row = session.get_one(tables.Relation, relation_id)
+        row.rejected, row.unscanned = Reason.INTERNAL_ERROR.value, False
+        return row
+
+
 def rehearse(store: Store, name: str, settings: Settings, key: bytes, *, now: datetime) -> ScanCounts:
     """What `scan` would do at `now`, writing nothing and taking no lease."""
     counts = ScanCounts()
-    after = 0
     with store.read() as session:
         lens = make_lens(session, settings, key)
+
+        def judge(ids: Sequence[int]) -> ScanCounts:
+            page = ScanCounts()
+            for case in cases.load(session, ids, lens):
+                _scan_case(session, case, lens, settings, now, page, write=False)
+            return page
+
+        after = 0
         while ids := list(session.scalars(candidates(name, after, now, _PAGE))):
-            with session.no_autoflush:
-                for case in cases.load(session, ids, lens):
-                    _scan_case(session, case, lens, settings, now, counts, write=False)
+            _judge_page(ids, judge, lambda relation_id: session.get_one(tables.Relation, relation_id), counts)
             session.expunge_all()
             after = ids[-1]
             counts.scanned += len(ids)

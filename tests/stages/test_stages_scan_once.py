@@ -16,7 +16,6 @@ from tests.support.stages import KEY, Play, watching
 from worker import scan as stage
 from worker.errors import AlreadyRunningError, LeaseLostError
 from worker.lens import make_lens
-from worker.scan import ScanCounts
 from worker.store import tables
 from worker.store.lease import acquire, single_flight
 from worker.store.session import Store
@@ -76,10 +75,9 @@ def test_two_scans_that_judge_the_same_watch_write_one_decision(store: Store) ->
         lens = make_lens(session, play.settings, KEY)
 
     def judge(name: str) -> int:
-        lease, counts = acquire(store, name, timedelta(minutes=5)), ScanCounts()
+        lease = acquire(store, name, timedelta(minutes=5))
         begin.wait()
-        stage._scan_page(store, lease, [1, 2, 3], lens, play.settings, play.now, counts)
-        return counts.fired
+        return stage._scan_page(store, lease, [1, 2, 3], lens, play.settings, play.now).fired
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(judge, ["one", "two"])) == [0, 3]
