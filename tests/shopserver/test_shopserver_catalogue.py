@@ -142,13 +142,19 @@ def test_only_prices_that_count_now_are_shown(front: Front, visitor: httpx2.Clie
         {"currency": "USD", "value": "4.00", "dateend": "2026-11-23 11:41:26"},
         {"currency": "USD", "value": "5.00", "datestart": "2026-11-23 11:41:28"},
         {"currency": "USD", "value": "6.00", "list_type": "promotion", "datestart": "2026-11-23 11:41:27"},
+        {"currency": "USD", "value": "7.00", "dateend": "2026-11-23 11:41:27"},
         {"currency": "USD", "value": None},
     ]
     front.store.load({"products": [{"id": "2", "code": "mug", "label": "Mug", "prices": prices}]})
     answer = visitor.get("/jsonapi/product?id=2&include=price")
-    assert [price["price.value"] for price in included(answer, "price")] == ["1.00", "6.00", None]
+    assert [price["price.value"] for price in included(answer, "price")] == ["1.00", "6.00", "7.00", None]
     lists = answer.json()["data"]["relationships"]["price"]["data"]
-    assert [item["attributes"]["product.lists.type"] for item in lists] == ["default", "promotion", "default"]
+    assert [item["attributes"]["product.lists.type"] for item in lists] == [
+        "default",
+        "promotion",
+        "default",
+        "default",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -125,15 +125,13 @@ def test_a_price_is_set_by_id_or_code(front: Front, product: str) -> None:
     assert found["prices"] == {"EUR": "9.50", "USD": None, "CHF": "12.00"}
 
 
-def test_the_price_of_more_pieces_stays_when_the_price_of_one_is_set(front: Front) -> None:
-    front.store.set_price("tshirt", "USD", "21.00")
-    answer = front.client().get("/jsonapi/product?id=1&include=price").json()
-    assert [
-        (item["attributes"]["price.quantity"], item["attributes"]["price.value"]) for item in answer["included"]
-    ] == [
-        (1, "21.00"),
-        (10, "22.00"),
-    ]
+def test_only_the_usual_price_of_one_piece_is_set(front: Front) -> None:
+    others: list[dict[str, Any]] = [{"quantity": 10}, {"type": "purchase"}, {"list_type": "promotion"}, {}]
+    prices = [{"currency": "USD", "value": "5.00", **other} for other in others]
+    front.store.load({"products": [{"id": "2", "code": "mug", "label": "Mug", "prices": prices}]})
+    front.store.set_price("mug", "USD", "4.00")
+    answer = front.client().get("/jsonapi/product?id=2&include=price").json()
+    assert [item["attributes"]["price.value"] for item in answer["included"]] == ["5.00", "5.00", "5.00", "4.00"]
 
 
 def test_stock_is_set_by_type(front: Front) -> None:
