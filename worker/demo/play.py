@@ -90,7 +90,7 @@ def _silent(scene: Scene, product: str, mailed: set[str]) -> list[str]:
 
 def _numbers(decision: dict[str, Any]) -> str:
     """The amounts behind a price that is not low enough."""
-    inputs = next((check["inputs"] for check in decision["checks"] if not check["passed"]), {})
+    inputs: dict[str, Any] = next((check["inputs"] for check in decision["checks"] if not check["passed"]), {})
     if "price" not in inputs or "limit" not in inputs:
         return ""
     return f" ({inputs['price']} is not below {inputs['limit']})"
