@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import case as sql_case
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from worker.describe import describe
@@ -62,6 +63,7 @@ def cancel(session: Session, notification: tables.Notification, reason: Reason, 
     watch = _watch_of(session, notification)
     state = cases.state_of(watch)
     if state.last_notified_at != notification.created_at:
+        _leave_out(session, notification)
         return  # it fired again since; that later notification stands for itself
     after = cancelled(
         state,
@@ -71,6 +73,25 @@ def cancel(session: Session, notification: tables.Notification, reason: Reason, 
     )
     watch.armed, watch.armed_by, watch.episode = after.armed, after.why.value, after.episode
     watch.last_notified_at, watch.last_notified_price = after.last_notified_at, after.last_notified_price
+
+
+def _leave_out(session: Session, notification: tables.Notification) -> None:
+    """The next notification follows on this one as told: now it follows on what was told before."""
+    later = tables.Notification
+    dropped = later.armed_by == Why.FURTHER_DROP.value  # further than what nobody was told of
+    session.execute(
+        update(later)
+        .where(
+            later.relation_id == notification.relation_id,
+            later.kind == notification.kind,
+            later.previous_at == notification.created_at,
+        )
+        .values(
+            armed_by=sql_case((dropped, notification.armed_by), else_=later.armed_by),
+            previous_at=notification.previous_at,
+            previous_price=notification.previous_price,
+        )
+    )
 
 
 def told(session: Session, notification: tables.Notification, item: Item) -> None:
