@@ -61,6 +61,7 @@ def cancel(session: Session, notification: tables.Notification, reason: Reason, 
     notification.state, notification.reason, notification.settled_at = "cancelled", reason.value, now
     notification.mail_id = None
     watch = _watch_of(session, notification)
+    notification.relation.unscanned = True  # what counts as told changes, and with it what holds
     state = cases.state_of(watch)
     if state.last_notified_at != notification.created_at:
         _leave_out(session, notification)
