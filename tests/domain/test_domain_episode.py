@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.support.rules import T0, at, make_terms, price_after, priced, stock_after, stocked, told
-from worker.domain.episode import Policy, State, Why, fired
+from tests.support.rules import POLICY, T0, at, make_terms, price_after, priced, stock_after, stocked, told
+from worker.domain.episode import Policy, State, Why, dropped_further, fired
 
 # firing
 
@@ -26,6 +26,11 @@ def test_firing_disarms_and_remembers_when_and_at_which_price() -> None:
 
 def test_firing_a_stock_watch_remembers_no_price() -> None:
     assert fired(State(armed=True, why=Why.ARRIVAL), at=at(5), price=None).last_notified_price is None
+
+
+def test_firing_without_a_price_keeps_the_one_that_was_told_before() -> None:
+    before = State(armed=True, why=Why.ENDED, last_notified_price=Decimal(15))
+    assert fired(before, at=at(5), price=None).last_notified_price == Decimal(15)
 
 
 # the condition ended
@@ -76,6 +81,10 @@ def test_a_price_in_another_currency_is_never_compared() -> None:
     assert price_after(told("15"), priced(2, "99", currency="USD"), priced(3, "1", currency="USD")) == told("15")
 
 
+def test_while_the_limit_is_not_known_nothing_is_compared() -> None:
+    assert price_after(told("15"), priced(2, "25"), priced(3, "1"), in_force=make_terms(None)) == told("15")
+
+
 # a further drop
 
 
@@ -112,6 +121,10 @@ def test_a_further_drop_is_computed_without_rounding() -> None:
     assert above is not None
     assert above.armed
     assert price_after(state, priced(2, "950000000000.0000"), in_force=terms) == state
+
+
+def test_without_a_price_that_was_told_no_price_is_a_further_drop() -> None:
+    assert not dropped_further(Decimal("0.01"), None, POLICY)
 
 
 def test_a_drop_between_two_scans_counts_only_while_it_lasts_but_keeps_its_episode() -> None:

@@ -58,6 +58,11 @@ def test_a_stock_watch_that_was_out_of_stock_at_ctime_stays_armed_when_the_produ
     assert arrived == State(armed=True, why=Why.ARRIVAL)
 
 
+def test_an_arrival_is_judged_by_what_was_observed_at_ctime_and_not_before_it() -> None:
+    arriving = stock_after(None, version(1, STOCK), in_force=None, known=stocked(1, True, hours=-9))
+    assert arriving == State(armed=False, why=Why.ARRIVING)
+
+
 # arrival in a first import; "quiet" says that conditions which hold then count as told
 
 
@@ -86,6 +91,11 @@ def test_a_quiet_first_import_without_a_limit_of_ones_own_arms_at_the_price_that
         in_force=None, known=None, ctime=T0, quiet=True, policy=POLICY, base=[seen],
     )  # fmt: skip
     assert arrived == State(armed=True, why=Why.ARRIVAL, base_limit=Decimal(15), base_currency="EUR")
+
+
+def test_a_quiet_first_import_arms_where_the_limit_is_not_known() -> None:
+    arrived = price_after(None, version(1, make_terms(None)), priced(1, "15"), in_force=None, quiet=True)
+    assert arrived == State(armed=True, why=Why.ARRIVAL)
 
 
 def test_a_first_import_that_notifies_arms_a_price_that_is_below_the_limit() -> None:

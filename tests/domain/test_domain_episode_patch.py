@@ -1,5 +1,6 @@
 """Episodes: what a PATCH does to a watch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -74,9 +75,12 @@ def test_a_price_flag_that_was_never_on_before_begins_the_first_episode() -> Non
 def test_a_patch_that_switches_the_stock_flag_on_is_an_arrival_in_a_new_episode(
     known: Observed | None, armed: bool, why: Why
 ) -> None:
-    before = State(armed=False, why=Why.FIRED, episode=4, last_notified_at=T0)
-    patched = stock_after(before, version(3, STOCK), in_force=LIMIT, known=known)
-    assert patched == replace(before, armed=armed, why=why, episode=5)
+    for before in (
+        State(armed=False, why=Why.FIRED, episode=4, last_notified_at=T0),
+        State(armed=True, why=Why.ENDED, episode=4),
+    ):
+        patched = stock_after(before, version(3, STOCK), in_force=LIMIT, known=known)
+        assert patched == replace(before, armed=armed, why=why, episode=5)
 
 
 def test_what_was_seen_while_the_stock_flag_was_off_counts_at_its_switching_on() -> None:
@@ -87,13 +91,18 @@ def test_what_was_seen_while_the_stock_flag_was_off_counts_at_its_switching_on()
     assert patched == State(armed=True, why=Why.ARRIVAL, episode=2)
 
 
-def test_a_stock_flag_that_was_never_on_before_begins_the_first_episode() -> None:
-    events: list[Version | Observed] = [
-        version(1, LIMIT),
-        stocked(1, False, hours=-1),
-        version(2, make_terms(stock=True), hours=1),
-    ]
-    assert stock_after(None, *events, in_force=None) == State(armed=True, why=Why.ARRIVAL)
+@pytest.mark.parametrize(
+    ("seen", "begun"),
+    [
+        ([stocked(1, False, hours=-1)], State(armed=True, why=Why.ARRIVAL)),
+        ([stocked(1, True, hours=-1)], State(armed=False, why=Why.IN_STOCK_AT_ARRIVAL)),
+        ([], State(armed=False, why=Why.ARRIVING)),
+    ],
+    ids=["out of stock", "in stock", "never seen"],
+)
+def test_a_stock_flag_that_was_never_on_before_begins_the_first_episode(seen: Sequence[Observed], begun: State) -> None:
+    patch = version(2, make_terms(stock=True), hours=1)
+    assert stock_after(None, version(1, LIMIT), *seen, patch, in_force=None) == begun
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.rules import POLICY, T0, at, make_situation, make_terms
-from worker.domain.episode import Why
+from worker.domain.episode import State, Why
 from worker.domain.model import Defect, Kind
 from worker.domain.reasons import SENTENCES, Outcome, Reason
 from worker.domain.rules import Decision, Situation, decide, judge, no_longer_true
@@ -191,3 +191,19 @@ def test_the_inputs_of_a_rule_are_told() -> None:
     assert by_rule["price below limit"] == {"price": Decimal(15), "limit": Decimal(20), "own_limit": True}
     assert by_rule["not expired"] == {"end": at(30 * 24), "now": NOW}
     assert by_rule["armed"] == {"episode": 1, "because": "arrival"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price": None},
+        {"terms": make_terms(None)},
+        {"state": None},
+        {"state": None, "price": None, "observed": False},
+        {"state": State(armed=True, why=Why.FURTHER_DROP), "price": None},
+        {"state": State(armed=True, why=Why.FURTHER_DROP)},
+    ],
+    ids=["no price", "no limit known", "no state", "nothing at all", "a drop without a price", "a drop from nothing"],
+)
+def test_the_walk_goes_to_its_end_whatever_is_not_known(changes: dict[str, object]) -> None:
+    assert [check.rule for check in judge(_with(**changes)(PRICE), NOW, POLICY)][-1] == "customer"
