@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
+from structlog import get_logger
 
 from worker.errors import TemplateError
 from worker.ledger import Finding, cancel, review, told
@@ -17,6 +18,7 @@ from worker.mail.address import Address, parse_address
 from worker.mail.facts import Digest, Item, to_json
 from worker.mail.message import build, letterhead, make_message_id
 from worker.mail.render import Rendered, Renderer
+from worker.poison import is_poison
 from worker.progress import Progress, silent
 from worker.settings import Settings
 from worker.store import tables
@@ -27,6 +29,7 @@ from worker.store.session import Store
 RETRY_WINDOW = timedelta(hours=48)
 """A mail is tried until the latest watch end in it, at most this long (ROBUSTNESS, "Retry")."""
 _PAGE = 200
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -39,6 +42,17 @@ class ComposeCounts:
     failed: int = 0
     errors: tuple[str, ...] = ()
     """Why mails could not be composed, one line each; their notifications stay pending."""
+
+    def add(self, done: "ComposeCounts") -> None:
+        """Count a customer's mail that was committed."""
+        self.mails += done.mails
+        self.notifications += done.notifications
+        self.cancelled += done.cancelled
+
+    def fail(self, why: str) -> None:
+        """Count a customer whose mail could not be composed."""
+        self.failed += 1
+        self.errors += (why,)
 
 
 def compose(
@@ -60,17 +74,25 @@ def compose(
                     with store.begin() as session:
                         done = _compose_customer(session, customer_id, settings, renderer, lens, now)
                 except TemplateError as problem:
-                    counts.failed += 1
-                    counts.errors += (str(problem),)
+                    counts.fail(str(problem))
+                except Exception as problem:
+                    if not is_poison(problem):
+                        raise
+                    shop_id = _shop_id(store, customer_id)
+                    counts.fail(f"customer {shop_id}: {type(problem).__name__}")
+                    log.exception("customer's mail put off", customer=shop_id)
                 else:
-                    counts.mails += done.mails
-                    counts.notifications += done.notifications
-                    counts.cancelled += done.cancelled
+                    counts.add(done)
                 progress("mails", counts.mails)
             after = customers[-1]
             run.counts = asdict(counts)
         run.counts = asdict(counts)
     return counts
+
+
+def _shop_id(store: Store, customer_id: int) -> str:
+    with store.read() as session:
+        return session.get_one(tables.Customer, customer_id).shop_id
 
 
 def _due(settings: Settings, now: datetime, after: int) -> Select[int]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Select, func, insert, select, union, update
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm import Session
 from structlog import get_logger
 
@@ -18,9 +17,9 @@ from worker.domain.episode import State, fired
 from worker.domain.model import Defect, Kind
 from worker.domain.reasons import Outcome, Reason
 from worker.domain.rules import Decision, Situation, decide
-from worker.errors import WatchpostError
 from worker.lens import make_lens
 from worker.mail.facts import to_json
+from worker.poison import is_poison
 from worker.progress import Progress, silent
 from worker.settings import Settings
 from worker.store import cases, tables
@@ -128,10 +127,8 @@ def _judge_page(
     """Count what `judge` makes of a page; where something in it can't be judged, each relation is judged by itself."""
     try:
         counts.add(judge(ids))
-    except WatchpostError:
-        raise
     except Exception as problem:
-        if isinstance(problem, SQLAlchemyError) and not _speaks_of_a_row(problem):
+        if not is_poison(problem):
             raise
         if len(ids) > 1:
             for relation_id in ids:
@@ -141,11 +138,6 @@ def _judge_page(
         counts.poisoned += 1
         counts.errors += (f"relation {row.shop_id}: {type(problem).__name__}",)
         log.exception("relation put aside", source=row.source, relation=row.shop_id)
-
-
-def _speaks_of_a_row(problem: SQLAlchemyError) -> bool:
-    """The database works, but refuses a value or a row; of SQLAlchemy itself: a value that no column type takes."""
-    return isinstance(problem, DataError | IntegrityError) or type(problem) is StatementError
 
 
 def _scan_page(
