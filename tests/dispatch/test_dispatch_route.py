@@ -6,6 +6,7 @@ import pytest
 
 from tests.dispatch.dispatching import Dispatching, make_settings
 from tests.support.smtp_script import CERTIFICATES, CUT, STALL, Action, ScriptedRelay, server_context
+from worker.dispatch import route
 from worker.store.session import Store
 from worker.store.tables import Switch
 
@@ -93,6 +94,18 @@ def test_of_two_dispatchers_one_probes(play: Dispatching, relay: ScriptedRelay) 
     assert Dispatching(play.store, play.settings, now=play.now).dispatch().paused is not None
     prober.join()
     assert relay.connections == before + 1
+
+
+def test_who_read_the_last_probe_before_another_began_one_does_not_probe(postgres_store: Store) -> None:
+    play = Dispatching(postgres_store, make_settings(1))
+    play.switch("route", "configuration:auth_535")
+    play.switch("route_probe")
+    play.later(minutes=6)
+    with postgres_store.begin() as slow, postgres_store.begin() as fast:
+        slow.get_one(Switch, "route_probe")
+        assert route.look(fast, play.now).probing
+        fast.commit()
+        assert not route.look(slow, play.now).probing
 
 
 def test_the_operators_pause_outranks_a_probe(lite: Dispatching, relay: ScriptedRelay) -> None:

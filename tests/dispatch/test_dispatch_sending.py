@@ -76,6 +76,24 @@ def test_two_dispatchers_at_once_send_nothing_twice(play: Dispatching, relay: Sc
     assert play.states() == ["sent"] * 40
 
 
+def test_a_mail_whose_lease_is_lost_before_the_body_is_not_sent(lite: Dispatching, relay: ScriptedRelay) -> None:
+    lite.settings = make_settings(relay.port, "connections = 1")
+    stolen, other = lite.add(), lite.add("bob@mail.test")
+
+    def steal(line: str) -> str:
+        if "ann@" in line:
+            with lite.store.begin() as session:
+                session.get_one(tables.Mail, stolen).lease_token = "somebody else's"
+        return "250 ok"
+
+    relay.always("rcpt", steal)
+    counts = lite.dispatch()
+    assert (counts.lost, counts.sent) == (1, 1)
+    assert [arrived.content for arrived in relay.arrived] == [lite.mail(other).message]
+    verbs = [line.split()[0] for line in relay.commands]
+    assert verbs == ["EHLO", "MAIL", "RCPT", "RSET", "MAIL", "RCPT", "DATA", "QUIT"]
+
+
 def test_a_limit_is_kept(lite: Dispatching) -> None:
     lite.add_many(5)
     counts = lite.dispatch(limit=3)

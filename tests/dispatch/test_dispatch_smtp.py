@@ -143,6 +143,19 @@ def test_a_connection_that_does_not_take_the_reset_is_closed(relay: ScriptedRela
     assert verdict.kind is Kind.PERMANENT
 
 
+def test_after_nonsense_the_connection_is_not_used_again(relay: ScriptedRelay) -> None:
+    relay.on("rcpt", b"nonsense\r\n")
+
+    async def send(connection: Connection) -> Verdict | None:
+        verdict = await connection.envelope("watch@shop.test", "ann@mail.test", PLAIN)
+        assert not connection.usable
+        return verdict
+
+    verdict = _talk(make_settings(relay.port).smtp, send)
+    assert verdict is not None
+    assert verdict.kind is Kind.UNSENT_TRANSIENT
+
+
 def test_after_an_ambiguous_end_the_connection_is_not_used_again(relay: ScriptedRelay) -> None:
     relay.on("dot", b"nonsense\r\n")
 
