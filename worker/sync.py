@@ -184,7 +184,7 @@ class _Sync:
                 self._progress("products", self._counts.products + self._counts.missing, total)
 
     def _finish(self, read: list[int]) -> None:
-        if not self._counts.accounts and self._counts.unread:
+        if self._counts.unread and not (self._counts.accounts or self._counts.disabled):
             raise ShopError(f"{self._name}: no customer could be read: {self._counts.errors[0]}")
         with self._store.begin() as session:
             self._lease.renew(session)

@@ -63,6 +63,15 @@ def test_a_sync_in_which_nobody_answers_has_failed(store: Store) -> None:
     assert [row.retired_at for row in play.rows(tables.Relation)] == [None, None]
 
 
+def test_a_disabled_customer_has_answered(sqlite_store: Store) -> None:
+    play = _two_customers(sqlite_store)
+    play.shop.broken["7"] = SILENCE
+    play.shop.disabled.add("8")
+    counts = play.later(minutes=5).sync()
+    assert (counts.unread, counts.disabled) == (1, 1)
+    assert play.row(tables.SourceState).last_good_sync_at == play.now
+
+
 def test_a_customer_who_could_not_be_read_at_first_is_imported_quietly_later(sqlite_store: Store) -> None:
     play = _two_customers(sqlite_store)
     play.shop.product("42", EUR="99.00")
