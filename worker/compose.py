@@ -105,30 +105,40 @@ def _due(settings: Settings, now: datetime, after: int) -> Select[int]:
             tables.Notification.source.in_(list(settings.sources)),
         )
         .group_by(tables.Notification.customer_id)
-        .having(func.min(tables.Notification.created_at) <= now - timedelta(seconds=settings.mail.digest_wait_seconds))
+        .having(func.min(tables.Notification.created_at) <= _waited_since(settings, now))
         .order_by(tables.Notification.customer_id)
         .limit(_PAGE)
     )
 
 
+def _waited_since(settings: Settings, now: datetime) -> datetime:
+    """News as old as this has waited long enough for more."""
+    return now - timedelta(seconds=settings.mail.digest_wait_seconds)
+
+
 def _compose_customer(
     session: Session, customer_id: int, settings: Settings, renderer: Renderer, lens: Lens, now: datetime
 ) -> ComposeCounts:
+    # One composer a customer: another would make a mail of its own of what is fired meanwhile.
+    mine = select(tables.Customer).where(tables.Customer.id == customer_id)
+    customer = session.scalar(mine.with_for_update(key_share=True, skip_locked=True))
     pending = session.scalars(
         select(tables.Notification)
         .where(tables.Notification.customer_id == customer_id, tables.Notification.state == "pending")
         .order_by(tables.Notification.id)
         .with_for_update(skip_locked=True)
     ).all()
-    findings = review(session, pending, lens, settings, now)
     counts = ComposeCounts()
+    if customer is None or not pending or min(row.created_at for row in pending) > _waited_since(settings, now):
+        return counts
+    findings = review(session, pending, lens, settings, now)
     for finding in findings:
         if finding.gone is not None:
             cancel(session, finding.notification, finding.gone, now)
             counts.cancelled += 1
     true = [finding for finding in findings if finding.gone is None]
     if true:
-        mail = draft(session.get_one(tables.Customer, customer_id), true, settings, renderer, now)
+        mail = draft(customer, true, settings, renderer, now)
         session.add(mail)
         session.flush()
         _bind(session, true, mail)

@@ -1,13 +1,16 @@
 """Stages side by side on PostgreSQL, where SQLite would let one writer in at a time: nothing is lost between them."""
 
+from collections import Counter
 from collections.abc import Callable
-from threading import Thread
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 from sqlalchemy import event, text
 
-from tests.support.stages import watching
+from tests.support.stages import imported, make_settings, watching
 from tests.support.waiting import wait_until
+from worker.compose import ComposeCounts
 from worker.store.session import Store
 
 _WAITING_FOR_LOCKS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -19,16 +22,18 @@ class Meanwhile:
     def __init__(self, store: Store, prefix: str, work: Callable[[], object]) -> None:
         self._store = store
         self._prefix = prefix
-        self._thread = Thread(target=work)
+        self._work = work
+        self._pool = ThreadPoolExecutor(1)
+        self._done: Future[object] | None = None
         self._own = False
         event.listen(store.engine, "before_cursor_execute", self._begin)
 
     def _begin(self, _connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
-        if self._own or self._thread.ident is not None or not statement.startswith(self._prefix):
+        if self._own or self._done is not None or not statement.startswith(self._prefix):
             return
         self._own = True
-        self._thread.start()
-        wait_until(lambda: not self._thread.is_alive() or self._blocked(), what="the other stage")
+        done = self._done = self._pool.submit(self._work)
+        wait_until(lambda: done.done() or self._blocked(), what="the other stage")
         self._own = False
 
     def _blocked(self) -> bool:
@@ -36,9 +41,10 @@ class Meanwhile:
             return bool(connection.scalar(text(_WAITING_FOR_LOCKS)))
 
     def finish(self) -> None:
-        """Wait for the other thread. Raises AssertionError where it never began."""
-        assert self._thread.ident is not None
-        self._thread.join()
+        """Wait for the other thread and raise what it raised. Raises AssertionError where it never began."""
+        assert self._done is not None
+        self._done.result()
+        self._pool.shutdown()
 
 
 def test_a_patch_that_arrives_while_its_relation_is_judged_is_judged_by_the_next_scan(postgres_store: Store) -> None:
@@ -51,3 +57,51 @@ def test_a_patch_that_arrives_while_its_relation_is_judged_is_judged_by_the_next
     assert play.scan().fired == 0
     patch.finish()
     assert play.scan().fired == 1
+
+
+def test_two_composers_write_every_news_into_one_mail(store: Store) -> None:
+    play = imported(store)
+    customers = [f"{number}" for number in range(10, 16)]
+    for number in customers:
+        play.shop.customer(number)
+    play.sync()
+    for number in customers:
+        play.shop.watch(number, customer_id=number, ctime=play.now)
+    play.told()
+    play.shop.product("42", EUR="99.00", stock="1")
+    assert len(play.told()) == 2 * len(customers)
+    begin = Barrier(2)
+
+    def compose(_number: int) -> ComposeCounts:
+        begin.wait()
+        return play.compose()
+
+    with ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(compose, range(2)))
+    assert sum(count.mails for count in counts) == len(play.mails()) == len(customers)
+    assert sum(count.notifications for count in counts) == 2 * len(customers)
+    bound = Counter(row.mail_id for row in play.notifications())
+    assert sorted(bound) == [mail.id for mail in play.mails()]
+    assert set(bound.values()) == {2}
+
+
+def test_news_that_arrives_while_its_customers_mail_is_written_waits_for_its_own_time(postgres_store: Store) -> None:
+    play = watching(postgres_store, make_settings(digest_wait_seconds=600))
+    play.shop.product("43", EUR="120.00")
+    play.shop.watch("2", refid="43", ctime=play.now)
+    play.told()
+    play.shop.product("42", EUR="99.00")
+    assert play.told() == ["1 price"]
+    play.later(seconds=600).shop.product("43", EUR="99.00")
+    play.sync()
+
+    def another_worker() -> None:
+        assert play.scan().fired == 1
+        assert play.compose().mails == 0
+
+    meanwhile = Meanwhile(postgres_store, "INSERT INTO mail", another_worker)
+    assert play.compose().notifications == 1
+    meanwhile.finish()
+    assert play.ledger() == [("price", 1, "mailed"), ("price", 1, "pending")]
+    assert play.compose().mails == 0
+    assert play.later(seconds=600).compose().mails == 1
