@@ -67,8 +67,8 @@ def play(watcher: Watcher, story: Sequence[Step], looks: Sequence[int] = ()) -> 
                 watcher.scan(now)
             case "cancel":
                 # What a stock watch did between firing and cancellation is ordered by the scans in between.
-                if watcher.kind is Kind.PRICE and watcher.ledger and not watcher.ledger[-1].cancelled:
-                    watcher.cancel(watcher.ledger[-1])
+                if watcher.kind is Kind.PRICE and watcher.told:
+                    watcher.cancel(watcher.told[-1])
             case bool(in_stock):
                 watcher.see_stock(in_stock, now)
             case (price, str(currency)):

@@ -80,11 +80,10 @@ class Life(RuleBasedStateMachine):
     def scan_while_the_customer_cannot_be_mailed(self, reason: Reason) -> None:
         assert self.watcher.scan(self.now, lambda: reason).outcome is not Outcome.FIRE
 
-    @precondition(lambda self: any(not notice.cancelled for notice in self.watcher.ledger))
+    @precondition(lambda self: self.watcher.told)
     @rule(newest=st.booleans())
     def a_notification_is_cancelled(self, newest: bool) -> None:
-        valid = [notice for notice in self.watcher.ledger if not notice.cancelled]
-        self.watcher.cancel(valid[-1 if newest else 0])
+        self.watcher.cancel(self.watcher.told[-1 if newest else 0])
 
     @invariant()
     def no_episode_is_told_twice(self) -> None:
@@ -97,6 +96,14 @@ class Life(RuleBasedStateMachine):
         if self.watcher.state is not None:
             assert self.watcher.state.episode >= max(1, self.episode)
             self.episode = self.watcher.state.episode
+
+    @invariant()
+    def only_what_was_not_cancelled_counts_as_told(self) -> None:
+        state, told = self.watcher.state, self.watcher.told
+        if state is not None:
+            assert state.last_notified_at == (told[-1].at if told else None)
+            if told:
+                assert state.last_notified_price == told[-1].price
 
     @property
     def terms(self) -> Terms | None:
@@ -117,7 +124,7 @@ class Life(RuleBasedStateMachine):
     def check_that_it_may_fire(self, notice: Notice) -> None:
         assert self.active(self.now)
         assert self.watching()
-        earlier = [other for other in self.watcher.ledger[:-1] if not other.cancelled]
+        earlier = self.watcher.told[:-1]
         assert not earlier or self.now >= earlier[-1].at + COOLDOWN
         before = self.watcher.ledger[:-1]
         if before and not before[-1].cancelled:

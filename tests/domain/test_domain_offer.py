@@ -149,7 +149,7 @@ prices = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(prices, max_size=6).flatmap(lambda listed: st.tuples(st.just(listed), st.permutations(listed))))
 def test_the_order_of_the_prices_does_not_matter(orders: tuple[list[Price], list[Price]]) -> None:
     listed, shuffled = orders

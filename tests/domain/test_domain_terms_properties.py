@@ -31,7 +31,7 @@ legible = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(configs)
 def test_no_config_makes_reading_it_raise(config: Json) -> None:
     terms = parse_terms(config, DEFAULTS)

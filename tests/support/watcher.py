@@ -1,7 +1,7 @@
 """One (relation, kind) as the scan drives it, without a store: fold what happened, decide, fire; notifications can be cancelled."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,6 +26,8 @@ class Notice:
     previous_price: Decimal | None
     events_before: int
     """How much of the log had happened when it fired."""
+    follows: "Notice | None"
+    """What had been told before it."""
     cancelled: bool = False
 
 
@@ -134,24 +136,32 @@ class Watcher:
                 previous_at=state.last_notified_at,
                 previous_price=state.last_notified_price,
                 events_before=len(self.log),
+                follows=self.told[-1] if self.told else None,
             )
         )
         self.state = fired(state, at=now, price=situation.price)
 
     def cancel(self, notice: Notice) -> None:
-        """Take a notification back; one that fired before the last one leaves the state alone."""
+        """Take a notification back. Where another one was told after it, that one follows on what came before."""
+        newest = self.told[-1] is notice
         notice.cancelled = True
-        if self.state is not None and notice is self.ledger[-1]:
+        if newest and self.state is not None:
             self.state = cancelled(
                 self.state,
                 armed_by=notice.armed_by,
                 previous_at=notice.previous_at,
                 previous_price=notice.previous_price,
             )
+        for later in self.ledger:
+            if later.follows is notice:
+                later.armed_by = notice.armed_by if later.armed_by is Why.FURTHER_DROP else later.armed_by
+                later.follows, later.previous_at = notice.follows, notice.previous_at
+                later.previous_price = notice.previous_price
 
-    def copy(self) -> "Watcher":
-        """Another one with the same past."""
-        return replace(self, log=list(self.log), ledger=[replace(notice) for notice in self.ledger])
+    @property
+    def told(self) -> list[Notice]:
+        """What fired and was not cancelled."""
+        return [notice for notice in self.ledger if not notice.cancelled]
 
 
 def _terms(log: list[Version | Observed]) -> Terms | None:
