@@ -137,7 +137,7 @@ def customer(make_front: Callable[[], AbstractContextManager[Front]]) -> Iterato
             yield client
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     kind=st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=64),
     refid=st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1, max_size=9),
