@@ -1,4 +1,4 @@
-"""The small parts: calls that share a transaction, the pace of a destination, failpoints."""
+"""The small parts: calls that share a transaction, turns, troubles, the pace of a destination, failpoints."""
 
 import asyncio
 from datetime import timedelta
@@ -7,9 +7,11 @@ import pytest
 
 from tests.dispatch.dispatching import START
 from worker import failpoints
-from worker.dispatch.health import Pace
-from worker.dispatch.replies import Phase, Verdict, of_reply
+from worker.dispatch.feed import Feed
+from worker.dispatch.health import Pace, Trouble
+from worker.dispatch.replies import Phase, Verdict, of_error, of_reply
 from worker.dispatch.together import Together
+from worker.store.tables import Mail
 
 
 def test_calls_at_the_same_time_go_together_and_get_their_own_answers() -> None:
@@ -64,6 +66,51 @@ def test_an_error_hits_only_the_call_it_belongs_to() -> None:
     first, second, third = asyncio.run(run())
     assert (first, third) == (1.0, 0.5)
     assert isinstance(second, ZeroDivisionError)
+
+
+def test_a_destination_with_mails_on_their_way_lets_others_go_first() -> None:
+    mails = [Mail(id=number, recipient=f"ann@{name}.test") for number, name in enumerate(["slow", "slow", "a", "b"])]
+
+    async def run() -> list[str]:
+        async def claim(_limit: int) -> list[Mail]:
+            return mails
+
+        feed = Feed(claim, page=10, limit=None, stop=lambda: False)
+        slow, first = await feed.next(), await feed.next()
+        assert slow is not None
+        assert first is not None
+        feed.done(first)
+        taken = [slow, first, await feed.next(), await feed.next()]
+        assert await feed.next() is None
+        return [mail.recipient for mail in taken if mail is not None]
+
+    assert asyncio.run(run()) == ["ann@slow.test", "ann@a.test", "ann@b.test", "ann@slow.test"]
+
+
+def test_whose_turn_it_is_counts_less_than_who_has_fewer_mails_on_their_way() -> None:
+    recipients = ["ann@slow.test", "bob@slow.test", "ann@quick.test", "bob@quick.test"]
+    mails = [Mail(id=number, recipient=recipient) for number, recipient in enumerate(recipients)]
+
+    async def run() -> list[str]:
+        async def claim(_limit: int) -> list[Mail]:
+            return mails
+
+        feed = Feed(claim, page=10, limit=None, stop=lambda: False)
+        taken = [await feed.next(), await feed.next()]
+        feed.done(mails[2])
+        taken.append(await feed.next())
+        return [mail.recipient for mail in taken if mail is not None]
+
+    assert asyncio.run(run()) == ["ann@slow.test", "ann@quick.test", "bob@quick.test"]
+
+
+def test_an_answer_in_between_shows_that_the_relay_is_well() -> None:
+    silence = of_error(Phase.RCPT, TimeoutError())
+    assert silence is not None
+    trouble = Trouble()
+    assert [trouble.note(silence), trouble.note(silence)] == [False, False]
+    assert not trouble.note(_reply(250))
+    assert [trouble.note(silence), trouble.note(silence), trouble.note(silence)] == [False, False, True]
 
 
 def _reply(code: int) -> Verdict:
