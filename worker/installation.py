@@ -96,14 +96,16 @@ class Installation:
         require_sender(self.settings)
         return compose(self.store, self.settings, self.renderer, self.key, now=now, progress=progress)
 
-    def dispatch(self, *, clock: Clock) -> Counts:
+    def dispatch(self, *, clock: Clock, progress: Progress = silent) -> Counts:
         """Send the mails that are due."""
 
         def look_again(session: Session, mail: tables.Mail, now: datetime) -> str | None:
             return recheck(session, mail, now, self.settings, self.key)
 
         with record_run(self.store, "dispatch", "", clock()) as run:
-            counts = send(self.store, self.settings, clock=clock, recheck=look_again, hash_key=self.key)
+            counts = send(
+                self.store, self.settings, clock=clock, recheck=look_again, hash_key=self.key, progress=progress
+            )
             run.counts = dict(counts)
         return counts
 

@@ -116,7 +116,8 @@ def dispatch(context: Context, queue: bool, as_json: bool) -> None:
     if queue:
         _enqueue(context, as_json, ("dispatch",))
         return
-    results = {"": dict(context.installation.dispatch(clock=utc_now))}
+    with progress_bar(not as_json) as progress:
+        results = {"": dict(context.installation.dispatch(clock=utc_now, progress=progress))}
     _finish("dispatch", results, as_json)
 
 
@@ -138,7 +139,7 @@ def run(context: Context, queue: bool, as_json: bool) -> None:
             "sync": _each(names, lambda name: asdict(parts.sync(name, now=utc_now(), progress=progress))),
             "scan": _each(names, lambda name: parts.scan(name, now=utc_now(), progress=progress).as_json()),
             "compose": _each([""], lambda _: asdict(parts.compose(now=utc_now(), progress=progress))),
-            "dispatch": _each([""], lambda _: dict(parts.dispatch(clock=utc_now))),
+            "dispatch": _each([""], lambda _: dict(parts.dispatch(clock=utc_now, progress=progress))),
         }
     if as_json:
         print_json({stage: results.get("", results) for stage, results in stages.items()})

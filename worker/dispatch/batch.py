@@ -15,6 +15,7 @@ from worker.dispatch.replies import Kind, Phase, Verdict
 from worker.dispatch.smtp import Connection
 from worker.dispatch.threads import Threads
 from worker.dispatch.together import Together
+from worker.progress import Progress, silent
 from worker.settings import Smtp
 from worker.store.tables import Mail
 
@@ -37,8 +38,11 @@ class Batch:
         limit: int | None,
         probing: bool,
         threads: int,
+        progress: Progress = silent,
     ) -> None:
         self.claimed = 0
+        self._done = 0
+        self._progress = progress
         self._desk = desk
         self._counts = counts
         self._stop = stop
@@ -83,6 +87,8 @@ class Batch:
                     await self._threads(self._desk.put_aside, mail)
                     raise
                 self._feed.done(mail)
+                self._done += 1
+                self._progress("mails", self._done)
         finally:
             await connection.close()
 

@@ -7,6 +7,7 @@ from worker.dispatch.batch import Batch
 from worker.dispatch.counts import Counts
 from worker.dispatch.desk import Clock, Desk, Recheck
 from worker.dispatch.smtp import tls_context
+from worker.progress import Progress, silent
 from worker.settings import Settings
 from worker.store.session import Store
 
@@ -22,6 +23,7 @@ def run(
     hash_key: bytes,
     limit: int | None = None,
     stop: Callable[[], bool] = lambda: False,
+    progress: Progress = silent,
 ) -> Counts:
     """Send every mail that is due, or `limit` of them. Any number of processes may do so at once.
 
@@ -49,6 +51,7 @@ def run(
             stop=stop,
             limit=left,
             probing=outlook.way.probing,
+            progress=progress,
             threads=1 if store.is_sqlite else min(settings.smtp.connections, _MOST_THREADS),  # SQLite has one writer
         )
         asyncio.run(batch.run())
