@@ -143,6 +143,20 @@ def test_a_connection_that_does_not_take_the_reset_is_closed(relay: ScriptedRela
     assert verdict.kind is Kind.PERMANENT
 
 
+def test_a_relay_that_hung_up_meanwhile_is_not_taken_for_one_that_lacks_extensions(relay: ScriptedRelay) -> None:
+    async def send(connection: Connection) -> Verdict | None:
+        relay.close()
+        while connection.usable:
+            await asyncio.sleep(0)
+        verdict = await connection.envelope("watch@shop.test", "ann@mail.test", PLAIN + "grün\r\n".encode())
+        assert connection.worn
+        return verdict
+
+    verdict = _talk(make_settings(relay.port).smtp, send)
+    assert verdict is not None
+    assert (verdict.kind, verdict.reason) == (Kind.UNSENT_TRANSIENT, "mail_closed")
+
+
 def test_after_nonsense_the_connection_is_not_used_again(relay: ScriptedRelay) -> None:
     relay.on("rcpt", b"nonsense\r\n")
 

@@ -77,6 +77,9 @@ class Connection:
     async def envelope(self, sender: str, recipient: str, message: bytes) -> Verdict | None:
         """MAIL and RCPT for a message of CRLF lines. Whatever comes of it, nothing of the message has been sent."""
         client = self._connected()
+        if not self.usable:  # closed while it was idle; with it went what the relay had offered
+            self.worn = True
+            return of_error(Phase.MAIL, ConnectionResetError())
         if not (_is_one_address(sender) and _is_one_address(recipient)):
             return unusable()
         international = not (sender + recipient).isascii() or not message.partition(b"\r\n\r\n")[0].isascii()
