@@ -88,7 +88,7 @@ def test_the_standard_library_writes_the_same_lines() -> None:
 @pytest.mark.parametrize("name", ["structlog", "logging"])
 def test_times_are_iso_in_utc(name: str) -> None:
     set_up(stream := io.StringIO())
-    with freeze_time("2026-03-01 12:00:00"):
+    with freeze_time("2026-03-01 12:00:00", real_asyncio=True):
         (structlog.get_logger("a") if name == "structlog" else logging.getLogger("a")).info("hello")
     moment = datetime.fromisoformat(written(stream)[0]["timestamp"])
     assert moment.isoformat() == "2026-03-01T12:00:00+00:00"

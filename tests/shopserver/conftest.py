@@ -1,4 +1,7 @@
-"""The shop over real HTTP: one server for all tests, a fresh copy of the recorded shop's data for each."""
+"""The shop over real HTTP: one server for each file, a fresh copy of the recorded shop's data for each test.
+
+Not one for the whole run: a test elsewhere that freezes the clock stops the timers of a server in this process for good.
+"""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,14 +17,14 @@ from worker.shopserver.serving import serve
 from worker.shopserver.store import ShopStore
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served() -> Iterator[tuple[Door, str]]:
     door = Door()
     with serve(door) as url:
         yield door, url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_front(
     served: tuple[Door, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], AbstractContextManager[Front]]]:

@@ -8,6 +8,8 @@ from threading import Event, Thread
 import uvicorn
 from starlette.types import ASGIApp
 
+_STOP_SECONDS = 10.0
+
 
 @contextmanager
 def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
@@ -23,7 +25,9 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
             yield _url(listener)
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(_STOP_SECONDS)
+            if thread.is_alive():
+                raise RuntimeError("the shop's server does not stop; its event loop is stuck")
 
 
 def run(app: ASGIApp, host: str, port: int, *, announce: Callable[[str], None]) -> None:
