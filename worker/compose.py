@@ -122,14 +122,16 @@ def _compose_customer(
     # One composer a customer: another would make a mail of its own of what is fired meanwhile.
     mine = select(tables.Customer).where(tables.Customer.id == customer_id)
     customer = session.scalar(mine.with_for_update(key_share=True, skip_locked=True))
+    counts = ComposeCounts()
+    if customer is None:
+        return counts  # and locks nothing: what we locked, the other one would pass over
     pending = session.scalars(
         select(tables.Notification)
         .where(tables.Notification.customer_id == customer_id, tables.Notification.state == "pending")
         .order_by(tables.Notification.id)
         .with_for_update(skip_locked=True)
     ).all()
-    counts = ComposeCounts()
-    if customer is None or not pending or min(row.created_at for row in pending) > _waited_since(settings, now):
+    if not pending or min(row.created_at for row in pending) > _waited_since(settings, now):
         return counts
     findings = review(session, pending, lens, settings, now)
     for finding in findings:

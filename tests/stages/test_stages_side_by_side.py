@@ -6,11 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from tests.support.stages import imported, make_settings, watching
 from tests.support.waiting import wait_until
 from worker.compose import ComposeCounts
+from worker.store import tables
 from worker.store.session import Store
 
 _WAITING_FOR_LOCKS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
@@ -83,6 +84,25 @@ def test_two_composers_write_every_news_into_one_mail(store: Store) -> None:
     bound = Counter(row.mail_id for row in play.notifications())
     assert sorted(bound) == [mail.id for mail in play.mails()]
     assert set(bound.values()) == {2}
+
+
+def test_a_composer_takes_nothing_of_a_customer_from_the_one_who_writes_to_her(postgres_store: Store) -> None:
+    """It would take the news between the other's two steps, and neither of them would write."""
+    play = watching(postgres_store)
+    play.shop.product("42", EUR="99.00")
+    play.told()
+    locked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
+        if statement.endswith("SKIP LOCKED"):
+            locked.append(statement.partition("FROM ")[2].split()[0])
+
+    with postgres_store.begin() as other:
+        other.scalars(select(tables.Customer).with_for_update(key_share=True)).all()
+        event.listen(postgres_store.engine, "before_cursor_execute", note)
+        assert play.compose().mails == 0
+    assert locked == ["customer"]
+    assert play.compose().mails == 1
 
 
 def test_news_that_arrives_while_its_customers_mail_is_written_waits_for_its_own_time(postgres_store: Store) -> None:
