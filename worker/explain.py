@@ -8,16 +8,18 @@ from sqlalchemy.orm import Session
 
 from worker.describe import describe
 from worker.domain.model import Defect, Kind
-from worker.domain.reasons import SENTENCES, Outcome
-from worker.domain.rules import decide, judge
+from worker.domain.reasons import SENTENCES, Outcome, Reason
+from worker.domain.rules import Check, Decision, decide, judge
 from worker.errors import NotFoundError
 from worker.lens import make_lens
 from worker.mail.facts import Item
+from worker.poison import is_poison
 from worker.settings import Settings
 from worker.store import cases, tables
-from worker.store.cases import Case
+from worker.store.cases import Case, Lens
 
 _HISTORY = 20
+_PUT_ASIDE = Decision(Outcome.REJECT, Reason.INTERNAL_ERROR)
 
 
 def find(session: Session, source: str, shop_id: str) -> tables.Relation:
@@ -41,12 +43,13 @@ def explain(
 ) -> dict[str, Any]:
     """Everything known about one relation, ready for JSON. Raises NotFoundError."""
     row = find(session, source, shop_id)
-    case = _load(session, row, settings, key)
+    lens = make_lens(session, settings, key)
+    (case,) = cases.load(session, [row.id], lens)
     return {
         "relation": _relation(case),
         "customer": _customer(row.customer),
         "product": _product(row.product),
-        "decisions": [_decision(session, case, kind, settings, key, now) for kind in Kind],
+        "decisions": [_decision(case, kind, lens, now) for kind in Kind],
         "observations": _observations(session, case),
         "notifications": _notifications(session, row),
     }
@@ -57,10 +60,10 @@ def items(
 ) -> tuple[tables.Customer, list[Item]]:
     """What a mail about this relation would say now, whether or not it is due. Raises NotFoundError."""
     row = find(session, source, shop_id)
-    case = _load(session, row, settings, key)
+    lens = make_lens(session, settings, key)
+    (case,) = cases.load(session, [row.id], lens)
     if isinstance(case.terms, Defect) or case.terms.idle or row.product is None:
         raise NotFoundError(f"relation {source}:{shop_id} has nothing to tell: {row.rejected or 'no flag is on'}")
-    lens = make_lens(session, settings, key)
     found = []
     for kind in Kind:
         if not (case.terms.price if kind is Kind.PRICE else case.terms.stock):
@@ -73,17 +76,19 @@ def items(
     return row.customer, found
 
 
-def _load(session: Session, row: tables.Relation, settings: Settings, key: bytes) -> Case:
-    return cases.load(session, [row.id], make_lens(session, settings, key))[0]
-
-
-def _decision(
-    session: Session, case: Case, kind: Kind, settings: Settings, key: bytes, now: datetime
-) -> dict[str, Any]:
-    lens = make_lens(session, settings, key)
-    state = cases.fold(case, kind, lens)
-    seen = cases.situation(case, kind, state, lens)
-    decision = decide(seen, now, lens.policy)
+def _decision(case: Case, kind: Kind, lens: Lens, now: datetime) -> dict[str, Any]:
+    """What a scan would decide now; where it would trip over this watch, or did, that."""
+    try:
+        seen = cases.situation(case, kind, cases.fold(case, kind, lens), lens)
+        checks = list(judge(seen, now, lens.policy))
+        decision = decide(seen, now, lens.policy)
+    except Exception as problem:
+        if not is_poison(problem):
+            raise
+        checks = [Check("judged", {"error": type(problem).__name__}, Reason.INTERNAL_ERROR)]
+        decision = _PUT_ASIDE
+    if case.relation.rejected == Reason.INTERNAL_ERROR and decision.outcome is not Outcome.IDLE:
+        decision = _PUT_ASIDE  # the scan comes back to it when something changes
     return {
         "kind": kind.value,
         "outcome": decision.outcome.value,
@@ -96,10 +101,8 @@ def _decision(
                 "reason": check.failed.value if check.failed else None,
                 "inputs": {name: value for name, value in check.inputs.items() if value is not None},
             }
-            for check in judge(seen, now, lens.policy)
-        ]
-        if decision.outcome is not Outcome.IDLE
-        else [],
+            for check in checks
+        ],
     }
 
 

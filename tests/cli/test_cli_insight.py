@@ -5,9 +5,13 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 from tests.cli.conftest import TOKEN, Run
 from tests.support.smtp import SmtpSink
 from worker.shopserver.store import ShopStore
+from worker.store import tables
+from worker.store.session import Store
 
 
 def _ids(ask: Callable[..., Any]) -> tuple[str, str]:
@@ -38,7 +42,7 @@ def test_explain_names_every_rule_with_its_inputs(imported: Run, ask: Callable[.
     assert check["inputs"]["price"] == "120"
     text = imported("explain", f"main:{good}").stdout
     assert "price below limit" in text
-    assert "120 EUR" in text
+    assert "120.00 EUR" in text
     assert "anna@example.com" not in text
 
 
@@ -116,3 +120,22 @@ def test_init_may_be_repeated(run: Run, ask: Callable[..., Any]) -> None:
 def test_an_unknown_setting_refuses_to_start_and_is_named(run: Run, config_text: Callable[[str, str], None]) -> None:
     config_text("[mail]", "[mail]\nfrom_adress = 'x@example.com'")
     assert "mail.from_adress" in run("status", code=2).stderr
+
+
+def test_what_shops_and_operators_write_is_printed_as_it_is(
+    imported: Run, ask: Callable[..., Any], store_of: Callable[[], Store]
+) -> None:
+    """Square brackets are markup to the terminal's printer, escape sequences move its cursor."""
+    (added,) = ask("relations", "add", "main:anna", "--domain", "product", "--refid", "1", "--type", "watch[/b]")
+    config = '{"price": "1", "pricevalue": "[/red]20"}'
+    ask("relations", "modify", "main:anna", _ids(ask)[1], "--config", config)
+    imported("run")
+    with store_of().begin() as session:
+        session.execute(update(tables.Product).values(label="Lamp \x1b[2J[/i]"))
+    imported("pause", "--reason", "[/moving] house")
+    assert "[/moving] house" in imported("status").stdout
+    assert "[/red]20" in imported("explain", f"main:{_ids(ask)[1]}").stdout
+    assert "watch[/b]" in imported("explain", f"main:{added['id']}").stdout
+    label = imported("explain", f"main:{_ids(ask)[0]}").stdout
+    assert "[2J[/i]" in label
+    assert "\x1b" not in label

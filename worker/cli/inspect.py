@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 
+from worker.cli import explaining
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
 from worker.compose import digest_of, draft_message, recipient_of
 from worker.explain import explain as explain_relation
 from worker.explain import items
 from worker.status import status as whole_status
 from worker.tasks import utc_now
-
-_MARK = {"fire": "[green]fires[/]", "wait": "[yellow]waits[/]", "reject": "[red]rejected[/]", "idle": "[dim]idle[/]"}
 
 
 def _relation_id(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, str]:
@@ -39,7 +39,8 @@ def status(context: Context, as_json: bool) -> None:
         return
     for name, switch in told["switches"].items():
         out.print(
-            f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: {switch['reason'] or 'no reason given'}"
+            f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: "
+            + escape(switch["reason"] or "no reason given")
         )
     if not told["sources"]:
         out.print("No shop is connected: add a table [sources.NAME] to the settings.")
@@ -51,7 +52,7 @@ def status(context: Context, as_json: bool) -> None:
     for run in told["runs"]:
         took = f"{run['seconds']:.1f} s" if run["seconds"] is not None else "has not ended"
         name = f"{run['stage']} {run['source']}".strip()
-        result = f"[red]{run['error']}[/]" if run["error"] else _line(_flat(run["counts"]))
+        result = f"[red]{escape(run['error'])}[/]" if run["error"] else _line(_flat(run["counts"]))
         out.print(f"[b]{name}[/] last ran {run['started']:%Y-%m-%d %H:%M:%S} UTC ({took}): {result}")
 
 
@@ -93,52 +94,7 @@ def explain(context: Context, relation: tuple[str, str], as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    _print_facts("relation", told["relation"])
-    _print_facts("customer", told["customer"])
-    if told["product"]:
-        _print_facts("product", told["product"])
-    for decision in told["decisions"]:
-        out.print(
-            f"\n[b]{decision['kind']}[/] {_MARK[decision['outcome']]}: {decision['sentence']} [dim]({decision['reason']})[/]"
-        )
-        for check in decision["checks"]:
-            mark = "[green]ok  [/]" if check["passed"] else "[red]no  [/]"
-            inputs = ", ".join(f"{key} {value}" for key, value in check["inputs"].items())
-            out.print(f"  {mark}{check['rule']:<18} {inputs}", markup=True)
-    _print_history(told)
-
-
-def _print_facts(title: str, facts: dict[str, Any]) -> None:
-    shown = {key: value for key, value in facts.items() if value is not None and value != ""}
-    out.print(f"[b]{title}[/]")
-    for key, value in shown.items():
-        out.print(f"  {key.replace('_', ' '):<14}", end="")
-        out.print(str(value), markup=False)
-
-
-def _print_history(told: dict[str, Any]) -> None:
-    if told["observations"]:
-        out.print("\n[b]seen[/] (newest first)")
-    for seen in told["observations"]:
-        what = (
-            f"{seen['price']} {seen['currency']}"
-            if seen["kind"] == "price"
-            else {True: "in stock", False: "out of stock"}.get(seen["in_stock"], "stock unknown")
-        )
-        out.print(f"  {seen['at']:%Y-%m-%d %H:%M:%S} UTC  {what}")
-    if told["notifications"]:
-        out.print("\n[b]told[/]")
-    for row in told["notifications"]:
-        mail = row["mail"]
-        fate = (
-            f"mail {mail['id']} {mail['state']}" + (f" ({mail['reason']})" if mail["reason"] else "")
-            if mail
-            else row["state"]
-        )
-        out.print(
-            f"  {row['fired']:%Y-%m-%d %H:%M:%S} UTC  {row['kind']} episode {row['episode']}: {fate}"
-            + (f" ({row['reason']})" if row["reason"] else "")
-        )
+    explaining.show(told)
 
 
 @click.command()

@@ -84,13 +84,14 @@ def _silent(scene: Scene, product: str, mailed: set[str]) -> list[str]:
                 continue
             decisions = explain(session, SOURCE, shop_id, settings, key, now)["decisions"]
             decision = next((item for item in decisions if item["outcome"] != "idle"), decisions[0])
-            lines.append(f"no mail to {day.name_of(account)} ({label}): {decision['sentence']}{_numbers(decision)}")
+            lines.append(f"no mail to {day.name_of(account)} ({label}): {_sentence(decision)}")
     return lines
 
 
-def _numbers(decision: dict[str, Any]) -> str:
-    """The amounts behind a price that is not low enough."""
+def _sentence(decision: dict[str, Any]) -> str:
+    """The reason, with the amounts behind a price that is not low enough."""
+    sentence = str(decision["sentence"])
     inputs: dict[str, Any] = next((check["inputs"] for check in decision["checks"] if not check["passed"]), {})
     if "price" not in inputs or "limit" not in inputs:
-        return ""
-    return f" ({inputs['price']} is not below {inputs['limit']})"
+        return sentence
+    return f"{sentence.removesuffix('.')} ({inputs['price']:.2f} against {inputs['limit']:.2f})."

@@ -57,7 +57,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.PRICE_BELOW_LIMIT: "The price is below the limit: the customer is told.",
     Reason.BACK_IN_STOCK: "The product is back in stock: the customer is told.",
     Reason.NOT_A_WATCH: "Only relations of domain product and type watch are evaluated; this one is just kept.",
-    Reason.IDLE: "Neither the price nor the stock flag is on: there is nothing to watch.",
+    Reason.IDLE: "The flag for this is off, so there is nothing to watch.",
     Reason.BAD_CONFIG: "The relation's config is not an object of key/value pairs.",
     Reason.BAD_TIMEFRAME: "timeframe must be a whole number of days from 1 to 3650.",
     Reason.BAD_FLAG: "The flags price and stock take 1 or 0 only.",

@@ -88,7 +88,7 @@ def judge(s: Situation, now: datetime, policy: Policy) -> Iterator[Check]:
     yield _armed(s)
     yield _cooled_down(s, now, policy)
     undeliverable = s.undeliverable()
-    yield _check(CUSTOMER, undeliverable is None, undeliverable or Reason.NO_ADDRESS)
+    yield _check(CUSTOMER, undeliverable is None, undeliverable or Reason.NO_ADDRESS, reachable=undeliverable is None)
 
 
 def no_longer_true(situation: Situation, now: datetime, policy: Policy) -> Reason | None:
@@ -124,7 +124,7 @@ def _check(
 
 
 def _legible(s: Situation, now: datetime, policy: Policy) -> Iterator[Check]:
-    yield _check("product watch", s.is_watch, Reason.NOT_A_WATCH, Outcome.IDLE, final=True)
+    yield _check("product watch", s.is_watch, Reason.NOT_A_WATCH, Outcome.IDLE, final=True, watch=s.is_watch)
     if isinstance(s.terms, Defect):
         yield Check("config", {"defect": s.terms.detail}, _reason(s.terms), Outcome.REJECT, final=True)
         return
@@ -147,28 +147,23 @@ def _in_time(s: Situation, terms: Terms, now: datetime) -> Iterator[Check]:
     interval = active_interval(
         ctime=s.ctime, timeframe_days=terms.timeframe_days, datestart=s.datestart, dateend=s.dateend
     )
-    yield _check("in the shop", not s.retired, Reason.RETIRED)
+    yield _check("in the shop", not s.retired, Reason.RETIRED, retired=s.retired)
     yield _check("enabled", s.status == 1, Reason.INACTIVE, status=s.status)
-    yield _check("first sync", s.synced, Reason.NOT_SYNCED)
+    yield _check("first sync", s.synced, Reason.NOT_SYNCED, completed=s.synced)
     yield _check("started", interval.start <= now, Reason.NOT_STARTED, start=interval.start, now=now)
     yield _check("not expired", now < interval.end, Reason.EXPIRED, end=interval.end, now=now)
 
 
 def _product_fits(s: Situation, now: datetime) -> Iterator[Check]:
-    yield _check("product shown", s.product_enabled, Reason.PRODUCT_UNAVAILABLE)
-    yield _check(
-        "product started",
-        s.product_start is None or s.product_start <= now,
-        Reason.PRODUCT_NOT_STARTED,
-        start=s.product_start,
-    )
-    yield _check(
-        "product not ended", s.product_end is None or now < s.product_end, Reason.PRODUCT_ENDED, end=s.product_end
-    )
+    yield _check("product shown", s.product_enabled, Reason.PRODUCT_UNAVAILABLE, shown=s.product_enabled)
+    begun = s.product_start is None or s.product_start <= now
+    yield _check("product started", begun, Reason.PRODUCT_NOT_STARTED, start=s.product_start, now=now)
+    going_on = s.product_end is None or now < s.product_end
+    yield _check("product not ended", going_on, Reason.PRODUCT_ENDED, end=s.product_end, now=now)
 
 
 def _price_holds(s: Situation, terms: Terms, policy: Policy) -> Iterator[Check]:
-    yield _check("observed", s.observed, Reason.NOT_OBSERVED)
+    yield _check("observed", s.observed, Reason.NOT_OBSERVED, observed=s.observed)
     price, limit = usable(s.price), limit_in_force(s.state, terms)
     yield _check(
         "has a price", price is not None and limit is not None, Reason.NO_PRICE, currency=terms.currency, price=s.price
@@ -184,7 +179,7 @@ def _price_holds(s: Situation, terms: Terms, policy: Policy) -> Iterator[Check]:
 
 
 def _stock_holds(s: Situation) -> Iterator[Check]:
-    yield _check("observed", s.observed and s.in_stock is not None, Reason.NOT_OBSERVED)
+    yield _check("observed", s.observed and s.in_stock is not None, Reason.NOT_OBSERVED, observed=s.observed)
     yield _check("in stock", s.in_stock is True, Reason.OUT_OF_STOCK, in_stock=s.in_stock)
 
 
@@ -205,4 +200,4 @@ def _armed(s: Situation) -> Check:
 def _cooled_down(s: Situation, now: datetime, policy: Policy) -> Check:
     told = s.state.last_notified_at if s.state else None
     until = told + timedelta(hours=float(policy.cooldown_hours)) if told else None
-    return _check(COOLDOWN, until is None or now >= until, Reason.COOLDOWN, told=told, until=until)
+    return _check(COOLDOWN, until is None or now >= until, Reason.COOLDOWN, told=told, until=until, now=now)
