@@ -222,5 +222,6 @@ def _merge(items: Sequence[Item]) -> list[Item]:
     merged = []
     for parts in by_relation.values():
         price = next((part.price for part in parts if part.price is not None), None)
-        merged.append(replace(parts[0], price=price, stock=any(part.stock for part in parts)))
+        costs = parts[0].costs if price is None else None
+        merged.append(replace(parts[0], price=price, costs=costs, stock=any(part.stock for part in parts)))
     return merged

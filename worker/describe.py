@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
-from worker.domain.episode import State, limit_in_force
+from worker.domain.episode import State, limit_in_force, usable
 from worker.domain.model import Defect, Kind
 from worker.domain.rules import Situation, interval_of
 from worker.mail.facts import Item, PriceFact
@@ -19,7 +19,9 @@ def describe(session: Session, case: Case, situation: Situation, shop: Shop) -> 
     relation, product = case.relation, case.relation.product
     if product is None or isinstance(situation.terms, Defect):
         raise ValueError(f"relation {relation.shop_id} is no legible watch")
-    text = _text(product, relation.customer.language or shop.language, shop.language)
+    language = relation.customer.language or shop.language
+    text = _text(product, language, shop.language)
+    told_price = situation.kind is Kind.PRICE
     stock = case.reading(Kind.STOCK, "")
     return Item(
         relation_id=relation.shop_id,
@@ -27,10 +29,12 @@ def describe(session: Session, case: Case, situation: Situation, shop: Shop) -> 
         product_name=text.name if text else product.label or product.code,
         link=product_link(shop, product, text),
         picture=text.picture if text else None,
-        price=_price(session, case, situation, situation.state) if situation.kind is Kind.PRICE else None,
-        stock=situation.kind is Kind.STOCK,
+        price=_price(session, case, situation, situation.state) if told_price else None,
+        stock=not told_price,
         in_stock=stock.in_stock if stock else None,
+        costs=None if told_price else _costs(case, situation.terms.currency),
         until=_until(situation),
+        language=language,
     )
 
 
@@ -68,6 +72,12 @@ def _price(session: Session, case: Case, situation: Situation, state: State | No
         limit=limit_in_force(state, terms),
         limit_is_own=terms.limit is not None,
     )
+
+
+def _costs(case: Case, currency: str) -> PriceFact | None:
+    reading = case.reading(Kind.PRICE, currency)
+    now = usable(reading.price) if reading else None
+    return None if now is None else PriceFact(currency=currency, now=now)
 
 
 def _until(situation: Situation) -> datetime:

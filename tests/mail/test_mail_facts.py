@@ -32,6 +32,8 @@ items = st.builds(
     price=prices,
     stock=st.booleans(),
     in_stock=st.none() | st.booleans(),
+    costs=st.none() | prices,
+    language=st.none() | st.text(max_size=5),
     until=st.datetimes(datetime(2000, 1, 2), datetime(9999, 12, 30), timezones=st.timezones()),  # noqa: DTZ001 - Hypothesis adds the zone
 )
 
@@ -76,6 +78,8 @@ def test_the_same_amount_with_more_zeros_is_the_same_fact() -> None:
         {"price": make_price(limit="99")},
         {"in_stock": False},
         {"stock": True},
+        {"costs": make_price("89.99")},
+        {"language": "de"},
         {"until": datetime(2027, 1, 1, tzinfo=UTC)},
     ],
 )
@@ -141,7 +145,8 @@ def test_a_letter_knows_what_it_is_about(digest: Digest, topic: str) -> None:
         ("mrs", "", "Lee", "ms"),
         ("miss", "Ann", "Lee", "ms"),
         ("ms", "Ann", "", "name"),
-        ("company", "Ann", "Lee", "name"),
+        ("company", "Ann", "Lee", "full"),
+        ("company", "Ann", "", "name"),
         ("", "", "Lee", "nobody"),
         ("mr", "Bob", "http://evil.test", "name"),
         ("", "win.money at evil.test", "", "nobody"),

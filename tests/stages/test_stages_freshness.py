@@ -122,6 +122,40 @@ def test_a_stock_that_sold_out_again_is_said_beside_the_price(sqlite_store: Stor
     assert "out of stock" in text_of(play.mails()[-1])
 
 
+def test_a_customer_who_reads_another_language_now_gets_the_mail_in_that(sqlite_store: Store) -> None:
+    """Even where the product is called alike in both."""
+    play = watching(sqlite_store)
+    play.shop.detail("42", name="Lumen")
+    play.shop.product("42", EUR="99.00", stock="1")
+    play.told()
+    play.compose()
+    play.shop.customer("7", language="de")
+    play.later(minutes=5).sync()
+    assert play.recheck() == "facts_changed"
+    play.compose()
+    assert [mail.language for mail in play.mails()] == ["en", "de"]
+    assert play.recheck() is None
+
+
+def test_a_restock_tells_the_price_of_now(sqlite_store: Store) -> None:
+    """Also where only the stock is watched, and in the currency of the watch."""
+    play = watching(sqlite_store, price=0, currency="USD")
+    play.shop.product("42", USD="130.00", stock="1")
+    assert play.told() == ["1 stock"]
+    play.compose()
+    assert "$130.00" in text_of(play.mails()[-1])
+    play.shop.product("42", USD="125.00")
+    play.later(minutes=5).sync()
+    assert play.recheck() == "facts_changed"
+    play.compose()
+    assert "$125.00" in text_of(play.mails()[-1])
+    play.shop.product("42", USD=None)
+    play.later(minutes=5).sync()
+    assert play.recheck() == "facts_changed"
+    play.compose()
+    assert "$" not in text_of(play.mails()[-1])
+
+
 def test_one_of_two_items_can_be_gone(store: Store) -> None:
     play = _two_relations(store)
     play.shop.product("42", EUR="120.00")

@@ -25,10 +25,12 @@ def play(folder: Path, tell: Callable[[str], None]) -> int:
     begun = datetime.now(UTC)
     tell(f"Watchpost demo: a shop, a mail server, beat and worker, all on this machine. Files go to {folder}/\n")
     with opened(folder, day.shop_document(tokens, begun), tokens) as scene:
+        led_to: list[str] = []
         for step in day.steps():
             surprises += not _play_step(scene, step, tell)
-        gallery.write(folder / "index.html", scene.sink.mails(), scene.url)
-        count = len(scene.sink.mails())
+            led_to += [f"{step.hour}  {step.title}"] * (len(scene.sink.mails()) - len(led_to))
+        gallery.write(folder / "index.html", list(zip(led_to, scene.sink.mails(), strict=True)), scene.url)
+        count = len(led_to)
     tell(f"\n{count} mails were sent. Look at them: {(folder / 'index.html').resolve().as_uri()}")
     tell(f"Everything was stopped after {(datetime.now(UTC) - begun).total_seconds():.0f} seconds.")
     return surprises

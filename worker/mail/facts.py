@@ -11,6 +11,7 @@ from worker.mail import text
 NAME_LIMIT = 160
 """Characters of a product name that a mail shows."""
 
+_AMOUNTS = ("now", "before", "limit")
 _SALUTATIONS = {"mr": "mr", "ms": "ms", "mrs": "ms", "miss": "ms"}
 
 
@@ -53,10 +54,14 @@ class Item:
     """Set where the customer is told of a price."""
     stock: bool = False
     """The customer is told that the product is back in stock."""
+    costs: PriceFact | None = None
+    """What it costs now, where that is known and no price is told."""
     in_stock: bool | None = None
     """Whether it is in stock, where that is known."""
     until: datetime
     """End of the watch, exclusive, UTC."""
+    language: str | None = None
+    """The customer's, as the shop tells it: the name is in it, and whoever changes it gets the mail anew."""
 
     def __post_init__(self) -> None:
         if self.price is None and not self.stock:
@@ -103,9 +108,11 @@ class Digest:
 
     @property
     def greeting(self) -> str:
-        """How the customer can be addressed: `mr` or `ms` with the last name, `name` with the first one, else `nobody`."""
+        """How the customer can be addressed: `mr` or `ms` with the last name, `full` with both names, `name` with the first, `nobody`."""
         if self.lastname and self.salutation in _SALUTATIONS:
             return _SALUTATIONS[self.salutation]
+        if self.firstname and self.lastname:
+            return "full"
         return "name" if self.firstname else "nobody"
 
     @property
@@ -133,37 +140,42 @@ def _topic(item: Item) -> str:
 
 def to_json(item: Item) -> dict[str, Any]:
     """The item as JSON values: amounts as exact strings, the time as ISO 8601 in UTC. `from_json` gives an equal item back."""
-    price = item.price
     return {
         "relation_id": item.relation_id,
         "product_id": item.product_id,
         "product_name": item.product_name,
         "link": item.link,
         "picture": item.picture,
-        "price": None
-        if price is None
-        else {
-            "currency": price.currency,
-            "now": _plain(price.now),
-            "before": _plain(price.before),
-            "limit": _plain(price.limit),
-            "limit_is_own": price.limit_is_own,
-        },
+        "price": _price_to_json(item.price),
         "stock": item.stock,
         "in_stock": item.in_stock,
+        "costs": _price_to_json(item.costs),
         "until": item.until.isoformat(),
+        "language": item.language,
     }
 
 
 def from_json(document: Mapping[str, Any]) -> Item:
     """The item that `to_json` wrote."""
     fields = dict(document)
-    price = fields["price"]
-    if price is not None:
-        amounts = {name: None if price[name] is None else Decimal(price[name]) for name in ("now", "before", "limit")}
-        fields["price"] = PriceFact(**{**price, **amounts})
+    for name in ("price", "costs"):
+        fields[name] = _price_from_json(fields[name])
     fields["until"] = datetime.fromisoformat(fields["until"])
     return Item(**fields)
+
+
+def _price_to_json(price: PriceFact | None) -> dict[str, Any] | None:
+    if price is None:
+        return None
+    amounts = {name: _plain(getattr(price, name)) for name in _AMOUNTS}
+    return {"currency": price.currency, **amounts, "limit_is_own": price.limit_is_own}
+
+
+def _price_from_json(document: Mapping[str, Any] | None) -> PriceFact | None:
+    if document is None:
+        return None
+    amounts = {name: None if document[name] is None else Decimal(document[name]) for name in _AMOUNTS}
+    return PriceFact(**{**document, **amounts})
 
 
 def _plain(amount: Decimal | None) -> str | None:

@@ -26,9 +26,11 @@ STOCK = Item(
     picture="https://shop.example/chair.png",
     stock=True,
     in_stock=True,
+    costs=PriceFact(currency="EUR", now=Decimal("249.00")),
     until=_UNTIL,
 )
-BOTH = replace(STOCK, relation_id="3", price=PRICE.price)
+BOTH = replace(STOCK, relation_id="3", price=PRICE.price, costs=None)
+STOCK_ALONE = replace(STOCK, relation_id="8", picture=None, costs=None)
 BELOW_LIMIT = replace(
     PRICE, relation_id="4", price=PriceFact(currency="JPY", now=Decimal(900), limit=Decimal(1000)), in_stock=False
 )
@@ -61,12 +63,13 @@ def samples(language: str) -> list[Digest]:
         timezone=UTC,
     )
     unnamed = Digest(language=language, items=(BARE,), timezone=UTC)
-    several = [(PRICE, NO_LIMIT_SET), (STOCK, replace(STOCK, relation_id="7")), (PRICE, STOCK, BOTH)]
+    several = [(PRICE, NO_LIMIT_SET), (STOCK, replace(STOCK, relation_id="7")), (PRICE, STOCK, BOTH, STOCK_ALONE)]
     return [
-        *(replace(named, items=(item,)) for item in (PRICE, STOCK, BOTH, BELOW_LIMIT, NO_LIMIT_SET)),
+        *(replace(named, items=(item,)) for item in (PRICE, STOCK, BOTH, BELOW_LIMIT, NO_LIMIT_SET, STOCK_ALONE)),
         *(replace(named, items=items) for items in several),
         replace(named, salutation="", items=(PRICE, BARE), more=1),
         replace(named, salutation="mr", firstname="", more=5),
+        replace(named, salutation="", lastname=""),
         unnamed,
         replace(unnamed, more=1),
     ]
