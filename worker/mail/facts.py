@@ -108,7 +108,7 @@ class Digest:
 
     @property
     def greeting(self) -> str:
-        """How the customer can be addressed: `mr` or `ms` with the last name, `full` with both names, `name` with the first, `nobody`."""
+        """How the customer can be addressed: `mr` or `ms` (last name), `full` (both names), `name` (the first one) or `nobody`."""
         if self.lastname and self.salutation in _SALUTATIONS:
             return _SALUTATIONS[self.salutation]
         if self.firstname and self.lastname:
