@@ -6,15 +6,25 @@ acknowledged early, results are ignored and nothing is ever scheduled in the bro
 
 import os
 import sys
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
+from structlog import get_logger
 
 from worker import log
 from worker.configuration import broker_folder, broker_url, data_dir, load
-from worker.errors import SettingsError
+from worker.errors import DatabaseSilentError, SettingsError, WatchpostError
+from worker.installation import Installation
 from worker.settings import Settings
+
+logger = get_logger(__name__)
+
+
+# A schedule that was never run is due at once, not an interval after the start; beat's file remembers later runs.
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def make_app(settings: Settings) -> Celery:
@@ -74,6 +84,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
             "task": f"worker.tasks.{task}",
             "schedule": seconds,
             "args": args,
+            "last_run_at": _LONG_AGO,
             "options": {"expires": max(seconds, 1)},
         }
 
@@ -95,6 +106,18 @@ def _from_environment() -> Celery:
     @setup_logging.connect(weak=False)
     def _set_up(**_: object) -> None:
         log.setup(settings)
+
+    @worker_init.connect(weak=False)
+    def _refuse_to_start(**_: object) -> None:
+        log.setup(settings)  # Celery sets logging up after this
+        with closing(Installation(settings)) as parts:
+            try:
+                parts.check()
+            except DatabaseSilentError as problem:  # it may come up later than we do
+                logger.warning("starting without the database", error=str(problem))
+            except WatchpostError as problem:
+                logger.error("refusing to start", error=str(problem))
+                raise SystemExit(problem.exit_code) from None
 
     return make_app(settings)
 

@@ -21,6 +21,10 @@ class SchemaError(WatchpostError):
     exit_code = 2
 
 
+class DatabaseSilentError(SchemaError):
+    """The database does not answer, or refuses us; it may be up in a moment."""
+
+
 class TemplateError(WatchpostError):
     """A mail template is missing, broken or uses a variable that does not exist."""
 

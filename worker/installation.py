@@ -58,6 +58,13 @@ class Installation:
         """What addresses are hashed with."""
         return hash_key(self.settings)
 
+    def check(self) -> None:
+        """Refuse to run as a service where mails could not be written: raises SettingsError, TemplateError or SchemaError."""
+        require_sender(self.settings)
+        _ = self.renderer
+        _ = self.key
+        _ = self.store
+
     def source_names(self, only: str | None = None) -> list[str]:
         """The shops in the settings, or the one named. Raises NotFoundError."""
         if only is None:

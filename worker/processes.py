@@ -14,7 +14,7 @@ _GRACE_SECONDS = 30.0
 
 def commands(*, concurrency: int, loglevel: str) -> list[list[str]]:
     """The command lines of worker and beat, run by this very Python."""
-    celery = [sys.executable, "-m", "celery", "-A", "worker.app:app"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.app:app"]
     worker = [*celery, "worker", "--loglevel", loglevel, "--concurrency", str(concurrency)]
     return [
         [*worker, "--without-gossip", "--without-mingle", "--without-heartbeat"],  # there is no other worker to greet

@@ -1,12 +1,16 @@
 """Manual runs: what they do, print and exit with."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from celery.beat import ScheduleEntry
 
 from tests.cli.conftest import Run
 from tests.support.smtp import SmtpSink
+from worker.app import make_app
+from worker.configuration import load
 from worker.shopserver.store import ShopStore
 from worker.store.lease import single_flight
 from worker.store.session import Store
@@ -96,3 +100,28 @@ def test_queueing_prints_the_task_ids(imported: Run, ask: Callable[..., Any]) ->
     for stage in ("sync", "scan", "compose", "dispatch", "run"):
         (task_id,) = ask(stage, "--queue")["task_ids"]
         assert len(task_id) == 36
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('from_address = "watch@shop.example"', 'from_address = ""', "mail.from_address"),
+        ("[mail]", "[mail]\ntemplate_dir = 'mine'", "watch/subject.txt, line 1: 'custmer' is undefined"),
+    ],
+)
+def test_a_service_that_could_write_no_mail_refuses_to_start(
+    run: Run, config: Path, config_text: Callable[[str, str], None], old: str, new: str, said: str
+) -> None:
+    folder = config.parent / "mine" / "watch"
+    folder.mkdir(parents=True)
+    (folder / "subject.txt").write_text("{{ custmer }}", encoding="utf-8")
+    config_text(old, new)
+    assert said in run("up", code=2).stderr
+
+
+def test_every_stage_is_due_at_the_first_start(config: Path) -> None:
+    """Whoever starts the service does not wait five minutes for the first sync."""
+    app = make_app(load(config, {}).settings)
+    entries = [ScheduleEntry(name=name, app=app, **entry) for name, entry in app.conf.beat_schedule.items()]
+    assert {entry.name for entry in entries} == {"sync main", "scan main", "compose", "dispatch"}
+    assert all(entry.is_due().is_due for entry in entries)

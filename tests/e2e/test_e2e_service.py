@@ -1,7 +1,8 @@
 """The whole service as an operator runs it: the Procfile's processes, Redis, PostgreSQL, a shop over HTTP, an SMTP server."""
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -139,7 +140,10 @@ def test_up_delivers_with_the_embedded_defaults_and_stops_on_sigterm(
 ) -> None:
     config = _settings(tmp_path, shop=shop_url, smtp=smtp_sink.port)
     child = service.start(
-        [*service.COMMAND, "--config", str(config), "up"], cwd=tmp_path, env=service.environment(), log="up.log"
+        [*service.COMMAND, "--config", str(config), "up", "--json"],
+        cwd=tmp_path,
+        env=service.environment(),
+        log="up.log",
     )
     try:
         wait_until(lambda: _imported(tmp_path), timeout=60)
@@ -150,3 +154,37 @@ def test_up_delivers_with_the_embedded_defaults_and_stops_on_sigterm(
         code = process.stop(child, timeout=40)
     assert mail.rcpt_tos == ("anna@example.com",)
     assert code == 0
+    said, _ = json.JSONDecoder().raw_decode((tmp_path / "up.log").read_text(encoding="utf-8"))
+    assert said.keys() == {"worker", "beat", "data_dir"}
+
+
+@pytest.fixture
+def worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[[str], "subprocess.Popen[bytes]"]]:
+    """Starts the Procfile's worker on a database; its log is worker.log."""
+    with ExitStack() as stack:
+
+        def started(database: str) -> "subprocess.Popen[bytes]":
+            config = _settings(tmp_path, shop="http://127.0.0.1:9", smtp=9, database=database, broker=redis_url)
+            env = service.environment(WATCHPOST_CONFIG=str(config))
+            child = service.start(service.procfile()["worker"], cwd=tmp_path, env=env, log="worker.log")
+            stack.callback(process.stop, child)
+            return child
+
+        yield started
+
+
+def test_a_worker_refuses_to_start_on_a_database_without_tables(
+    worker: Callable[[str], "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    assert worker("").wait(timeout=60) == 2
+    assert 'run \\"watchpost init\\"' in (tmp_path / "worker.log").read_text(encoding="utf-8")
+
+
+def test_a_worker_that_is_up_before_its_database_waits_for_it(
+    worker: Callable[[str], "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    child = worker("postgresql://nobody@127.0.0.1:9/nothing")
+    log = tmp_path / "worker.log"
+    wait_until(lambda: " ready." in log.read_text(encoding="utf-8") or child.poll() is not None, timeout=60)
+    assert child.poll() is None
+    assert "starting without the database" in log.read_text(encoding="utf-8")

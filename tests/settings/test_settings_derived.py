@@ -122,7 +122,7 @@ def test_a_proof_of_writing_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_the_embedded_broker_keeps_its_messages_in_the_data_folder(tmp_path: Path) -> None:
     settings = kept_in(tmp_path)
-    assert broker_url(settings) == "filesystem://"
+    assert broker_url(settings) == "filesystem://localhost"
     assert broker_folder(settings) == tmp_path / "broker"
     assert broker_folder(settings).is_dir()
 

@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import click
 
 from worker import processes
-from worker.cli.common import Context, explained, pass_context
-from worker.configuration import database_url
+from worker.cli.common import Context, as_json_option, explained, pass_context, print_json
+from worker.configuration import data_dir, database_url
 from worker.store import schema
 from worker.store.session import Store
 
@@ -24,30 +25,44 @@ from worker.store.session import Store
     show_default=True,
     help="How much beat and worker log.",
 )
+@as_json_option
 @pass_context
 @explained
-def up(context: Context, concurrency: int, loglevel: str) -> None:
-    """Run the whole service (beat and worker) in the foreground until Ctrl-C; creates the database on first use."""
+def up(context: Context, concurrency: int, loglevel: str, as_json: bool) -> None:
+    """Run the whole service (beat and worker) in the foreground until Ctrl-C; creates the database on first use.
+
+    --json prints the process ids as JSON, and makes the logs on standard error one JSON object a line.
+    """
     _prepare(context)
     environment = dict(os.environ)
     if context.config is not None:
         environment["WATCHPOST_CONFIG"] = str(context.config.resolve())
-    sys.exit(_supervise(processes.commands(concurrency=concurrency, loglevel=loglevel), environment))
+    if as_json:
+        environment["WATCHPOST_LOGS__FORMAT"] = "json"
+
+    def announce(worker: int, beat: int) -> None:
+        if as_json:
+            print_json({"worker": worker, "beat": beat, "data_dir": str(data_dir(context.installation.settings))})
+        else:
+            click.echo(f"Watchpost runs (worker {worker}, beat {beat}); Ctrl-C stops it. How it does: watchpost status")
+        sys.stdout.flush()
+
+    sys.exit(_supervise(processes.commands(concurrency=concurrency, loglevel=loglevel), environment, announce))
 
 
 def _prepare(context: Context) -> None:
     """A new database gets its tables; an older one is left for `watchpost init`, after a backup."""
-    store = Store(database_url(context.load().settings))
+    store = Store(database_url(context.installation.settings))
     try:
         if schema.is_empty(store):
             schema.upgrade(store)
-        schema.check(store)
     finally:
         store.dispose()
+    context.installation.check()
 
 
-def _supervise(lines: list[list[str]], environment: dict[str, str]) -> int:
-    """Run the commands until a signal comes or one of them ends, then stop them all."""
+def _supervise(lines: list[list[str]], environment: dict[str, str], announce: Callable[[int, int], None]) -> int:
+    """Run worker and beat until a signal comes or one of them ends, then stop both."""
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -56,6 +71,7 @@ def _supervise(lines: list[list[str]], environment: dict[str, str]) -> int:
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     children = processes.start(lines, environment)
+    announce(*(child.pid for child in children))
     try:
         while not stopping and all(child.poll() is None for child in children):
             time.sleep(0.2)

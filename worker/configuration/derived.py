@@ -43,8 +43,10 @@ def database_url(settings: Settings) -> str:
 
 
 def broker_url(settings: Settings) -> str:
-    """Celery's broker URL, with the password; an empty `broker.url` is `filesystem://`, see `broker_folder`."""
-    return settings.broker.url.get_secret_value() or "filesystem://"
+    """Celery's broker URL, with the password; an empty `broker.url` is a folder, see `broker_folder`."""
+    return (
+        settings.broker.url.get_secret_value() or "filesystem://localhost"
+    )  # without a host kombu complains at each start
 
 
 def broker_folder(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.errors import SchemaError
+from worker.errors import DatabaseSilentError, SchemaError
 from worker.store.session import Store
 
 _LOCK = 0x57617463  # "Watc": the advisory lock that upgrades on PostgreSQL take
@@ -118,7 +118,7 @@ def _explained(store: Store) -> Iterator[None]:
         yield
     except DBAPIError as error:
         reason = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
-        raise SchemaError(f"{_name(store)} can't be used: {reason}") from error
+        raise DatabaseSilentError(f"{_name(store)} can't be used: {reason}") from error
 
 
 def _name(store: Store) -> str:
