@@ -151,11 +151,31 @@ class Account(_Section):
         return self
 
 
+class AdminLogin(_Section):
+    """`[sources.NAME.admin]`: who reads a shop's admin interface, by a bearer token, a cookie header or the login form."""
+
+    token: HeaderSecret = None
+    cookie: HeaderSecret = None
+    username: str = ""
+    password: SecretStr | None = None
+    login_url: OptionalUrl = ""
+
+    @model_validator(mode="after")
+    def _has_one_login(self) -> Self:
+        if bool(self.username) != (self.password is not None):
+            raise ValueError("username and password go together")
+        if [self.token is not None, self.cookie is not None, bool(self.username)].count(True) != 1:
+            raise ValueError("needs exactly one of token, cookie, and username with password")
+        if self.login_url and not self.username:
+            raise ValueError("login_url goes with username and password")
+        return self
+
+
 class Shop(_Section):
     """One shop connection, `[sources.NAME]`."""
 
     url: ShopUrl
-    interface: Literal["jsonapi"] = "jsonapi"
+    interface: Literal["jsonapi", "jsonadm", "graphql"] = "jsonapi"
     currency: Currency
     timezone: ZoneName = "UTC"
     language: Language = "en"
@@ -166,8 +186,24 @@ class Shop(_Section):
     max_staleness_minutes: Annotated[float, Field(gt=0)] = 120
     max_shrink_percent: Annotated[float, Field(ge=0, le=100)] = 20
     timeout_seconds: Seconds = 30
-    page_size: Annotated[int, Field(ge=1, le=1000)] = 100
+    page_size: Annotated[int, Field(ge=0, le=10_000)] = 0
+    reconcile_hours: Annotated[float, Field(gt=0, le=8760)] = 24
+    product_refresh_hours: Annotated[float, Field(gt=0, le=8760)] = 6
+    write_back: bool = False
+    admin: AdminLogin | None = None
     customers: dict[CustomerName, Account] = {}
+
+    @model_validator(mode="after")
+    def _has_the_login_its_interface_needs(self) -> Self:
+        if self.interface == "jsonapi" and self.admin is not None:
+            raise ValueError('admin is for interface = "jsonadm" or "graphql"; the customer-facing API needs customers')
+        if self.interface != "jsonapi" and self.admin is None:
+            raise ValueError(f'interface = "{self.interface}" needs a login in the table admin')
+        if self.interface != "jsonapi" and self.customers:
+            raise ValueError('customers is for interface = "jsonapi"; the admin interfaces list the customers themselves')
+        if self.interface == "graphql" and self.write_back:
+            raise ValueError('write_back: interface = "graphql" can\'t remove a relation; use "jsonadm" or "jsonapi"')
+        return self
 
 
 class Settings(BaseSettings):

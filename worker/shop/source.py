@@ -1,23 +1,44 @@
 """What sync needs from a shop, whichever interface it is read through (customer JSON:API, admin JSON API, GraphQL)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from worker.domain.model import Customer, ProductReading, Relation, View
 from worker.errors import ShopError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """What an interface can tell and do; `watchpost sync --check` prints it."""
+
+    ctime: bool
+    """It tells when a relation was created; else the moment first seen stands in for it."""
+    mtime: bool
+    """It tells what changed since a moment, so that a sync need not read everything (implements Incremental)."""
+    inactive: bool
+    """It also lists relations that are disabled or outside their dates."""
+    fractional_stock: bool
+    """It tells stock levels such as 0.5, which others cut to 0."""
+    removes: bool
+    """Relations can be removed through it (implements Remover)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One customer with all relations the interface shows, read completely: what is absent has vanished from the shop."""
+    """One customer with relations."""
 
     key: str
     """What the settings call this customer; the shop's customer id where the interface lists customers itself."""
-    customer: Customer
+    customer: Customer | None
+    """None where the interface does not tell it here; `key` is the id to ask `Incremental.customers` for, if it is not known."""
     relations: tuple[Relation, ...]
     unreadable: int = 0
     """Records without a usable id. While there are any, an absent relation may be one of them and must not be retired."""
+    complete: bool = True
+    """These are all the relations the shop has of this customer: what is absent has vanished from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +56,29 @@ class Unread:
     error: ShopError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One piece of the shop's relations, stored as a whole together with its cursor."""
+
+    entries: tuple[Account | Disabled | Unread, ...]
+    cursor: str
+    """Where to go on after this page; means something to its source only."""
+    newest: str | None = None
+    """The latest mtime in it, as the shop writes it ("YYYY-MM-DD HH:MM:SS", naive, in the shop's zone)."""
+    unreadable: int = 0
+    """Records that belong to nobody we could name."""
+    total: int | None = None
+    """How many relations there are in all, for progress only; never trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A product to read, and every view it is needed in."""
+
+    product_id: str
+    views: tuple[View, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """The shop does not show this product: deleted, disabled or outside its dates."""
@@ -42,14 +86,94 @@ class Missing:
     product_id: str
 
 
+class Feed(StrEnum):
+    """What an incremental interface lists by the time it changed last, besides relations."""
+
+    CUSTOMERS = "customers"
+    PRODUCTS = "products"
+    PRICES = "prices"
+    STOCK = "stock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One piece of what changed."""
+
+    cursor: str
+    newest: str | None = None
+    """As in Page."""
+    customers: tuple[Customer, ...] = ()
+    product_ids: tuple[str, ...] = ()
+    """Products to read again, whether somebody watches them or not."""
+    price_ids: tuple[str, ...] = ()
+    """Prices that changed, where the interface does not tell whose they are; `Price.id` of a reading tells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ids:
+    """One piece of the ids of all relations."""
+
+    ids: tuple[str, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What `watchpost sync --check` found out beyond the abilities."""
+
+    login: str
+    """Who the shop takes us for, without secrets: "customer anna", "administrator"."""
+    would_read: dict[str, str] = field(default_factory=dict)
+    """What a sync would read: {"relations": "about 9,400", "customers": "10,000 or more"}."""
+    notes: tuple[str, ...] = ()
+
+
 class Source(Protocol):
-    """One shop connection."""
+    """One shop connection. Every failure is a ShopError; what one record fails at is counted, never raised.
 
-    def accounts(self) -> Iterator[Account | Disabled | Unread]:
-        """Every customer once, in a stable order. Raises ShopError where the shop as a whole can't be read."""
+    Times given and taken as text are the shop's own: naive, in its zone. An empty answer means that the shop, knowing who
+    we are, has nothing to show; a source that is not sure raises.
+    """
 
-    def products(self, ids: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
-        """Every id once, in any order, as the shop shows it in this view. Raises ShopError."""
+    abilities: Abilities
+
+    @property
+    def clock_gap(self) -> timedelta | None:
+        """How far the shop's clock is ahead of ours, by the Date header of its newest answer; None while unknown."""
+
+    def relations(self, since: str | None, after: str | None) -> Iterator[Page]:
+        """Every customer's product relations in a stable order, or with `since` at least those changed at or after it.
+
+        `after` is the cursor to go on from. Relations of the other domains need not be listed.
+        """
+
+    def products(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
+        """Every product in every view wanted, in any order; a Missing stands for all views of its product."""
+
+    def check(self) -> Check:
+        """Log in and look around, cheaply. Raises ShopError."""
 
     def close(self) -> None:
         """Give back connections."""
+
+
+@runtime_checkable
+class Incremental(Protocol):
+    """What the admin interfaces can do besides."""
+
+    def customers(self, ids: Sequence[str]) -> Iterator[Customer]:
+        """The customers with these ids, in any order; those the shop does not have are left out."""
+
+    def changed(self, feed: Feed, since: str, after: str | None) -> Iterator[Changed]:
+        """What changed at or after `since`, in a stable order."""
+
+    def relation_ids(self, after: str | None) -> Iterator[Ids]:
+        """The ids of all product relations in a stable order, as cheaply as the interface allows."""
+
+
+@runtime_checkable
+class Remover(Protocol):
+    """Removes relations in the shop (settings: write_back)."""
+
+    def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
+        """Remove relations, given as (account key, relation id); returns the ids that are gone now, read back to be sure."""
