@@ -1,6 +1,7 @@
 """The errors Watchpost raises on purpose; each says what the operator can do, and which exit code a command ends with."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 
 class WatchpostError(Exception):
@@ -50,7 +51,15 @@ class ShopError(WatchpostError):
 
 
 class ShopUnreachableError(ShopError):
-    """No answer, a time-out or a 5xx/429 that outlived its retries."""
+    """No answer, a time-out or a 5xx/429 that outlived its retries; `retry_after` is the pause the shop asked for."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ShopRestingError(ShopError):
+    """The shop did not answer lately; scheduled syncs leave it alone for a while."""
 
 
 class ShopAnswerError(ShopError):

@@ -83,11 +83,28 @@ class Installation:
         finally:
             source.close()
 
-    def sync(self, name: str, *, now: datetime, accept_shrink: bool = False, progress: Progress = silent) -> SyncCounts:
+    def sync(
+        self,
+        name: str,
+        *,
+        now: datetime,
+        accept_shrink: bool = False,
+        full: bool = False,
+        scheduled: bool = False,
+        progress: Progress = silent,
+    ) -> SyncCounts:
         """Mirror one shop."""
         with self.source(name) as source:
             return sync(
-                self.store, source, name, self.settings, now=now, accept_shrink=accept_shrink, progress=progress
+                self.store,
+                source,
+                name,
+                self.settings,
+                now=now,
+                accept_shrink=accept_shrink,
+                full=full,
+                scheduled=scheduled,
+                progress=progress,
             )
 
     def scan(self, name: str, *, now: datetime, progress: Progress = silent) -> ScanCounts:

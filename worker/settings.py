@@ -200,7 +200,9 @@ class Shop(_Section):
         if self.interface != "jsonapi" and self.admin is None:
             raise ValueError(f'interface = "{self.interface}" needs a login in the table admin')
         if self.interface != "jsonapi" and self.customers:
-            raise ValueError('customers is for interface = "jsonapi"; the admin interfaces list the customers themselves')
+            raise ValueError(
+                'customers is for interface = "jsonapi"; the admin interfaces list the customers themselves'
+            )
         if self.interface == "graphql" and self.write_back:
             raise ValueError('write_back: interface = "graphql" can\'t remove a relation; use "jsonadm" or "jsonapi"')
         return self

@@ -9,7 +9,7 @@ from typing import Any
 from celery import current_app, shared_task
 from structlog import get_logger
 
-from worker.errors import AlreadyRunningError, WatchpostError
+from worker.errors import AlreadyRunningError, ShopRestingError, WatchpostError
 from worker.installation import Installation
 
 log = get_logger(__name__)
@@ -33,6 +33,9 @@ def _report(stage: str, source: str, work: Callable[[], dict[str, Any]]) -> dict
     except AlreadyRunningError as busy:
         log.info("already running", stage=stage, source=source, reason=str(busy))
         return {"already_running": True}
+    except ShopRestingError as resting:
+        log.info("shop left alone", stage=stage, source=source, reason=str(resting))
+        return {"resting": True}
     except WatchpostError as problem:
         log.error("stage failed", stage=stage, source=source, error=str(problem))
         return {"error": str(problem)}
@@ -43,7 +46,7 @@ def _report(stage: str, source: str, work: Callable[[], dict[str, Any]]) -> dict
 @shared_task(name="worker.tasks.sync")
 def sync(source: str) -> dict[str, Any]:
     """Mirror one shop."""
-    return _report("sync", source, lambda: asdict(installation().sync(source, now=utc_now())))
+    return _report("sync", source, lambda: installation().sync(source, now=utc_now(), scheduled=True).as_json())
 
 
 @shared_task(name="worker.tasks.scan")

@@ -11,17 +11,20 @@ from pydantic import BaseModel
 
 from worker.configuration import load
 from worker.paths import default_config
-from worker.settings import Account, Settings, Shop
+from worker.settings import Account, AdminLogin, Settings, Shop
 
 TEXT = default_config().read_text(encoding="utf-8")
 COMMENTED_OUT = re.compile(r"^#(?=[\[a-z])", re.MULTILINE)
-EXAMPLE = COMMENTED_OUT.sub("", TEXT)
+EVERYTHING = COMMENTED_OUT.sub("", TEXT)
+EXAMPLE, ADMIN = EVERYTHING.split("[sources.shop.admin]")
 
 
 def options_of(model: type[BaseModel], section: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         key = f"{section}.{name}" if section else name
         annotation: Any = field.annotation
+        if annotation == AdminLogin | None:
+            annotation = AdminLogin
         if get_origin(annotation) is dict:
             yield from options_of(get_args(annotation)[1], f"{key}.*")
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -72,12 +75,21 @@ def test_the_commented_out_example_is_a_complete_source_that_loads(tmp_path: Pat
     file.write_text(EXAMPLE, encoding="utf-8")
     shop = load(file, {}).settings.sources["shop"]
     assert list(shop.customers) == ["anna"]
-    assert Shop.model_fields.keys() == tomllib.loads(EXAMPLE)["sources"]["shop"].keys()
+    assert Shop.model_fields.keys() == tomllib.loads(EVERYTHING)["sources"]["shop"].keys()
     assert Account.model_fields.keys() == tomllib.loads(EXAMPLE)["sources"]["shop"]["customers"]["anna"].keys()
 
 
+def test_the_example_of_an_admin_login_shows_every_option_of_it() -> None:
+    assert AdminLogin.model_fields.keys() == tomllib.loads(f"[admin]{ADMIN}")["admin"].keys()
+
+
 @pytest.mark.parametrize(
-    "name", [name for name, field in Shop.model_fields.items() if not field.is_required() and name != "customers"]
+    "name",
+    [
+        name
+        for name, field in Shop.model_fields.items()
+        if not field.is_required() and name not in {"customers", "admin"}
+    ],
 )
 def test_the_example_shows_the_default_of_each_source_option(name: str, tmp_path: Path) -> None:
     file = tmp_path / "example.toml"

@@ -138,7 +138,7 @@ def test_a_variable_can_not_hold_a_whole_section() -> None:
         ("data_dir", '""', "must have at least 1 character"),
         ("sources.shop.max_staleness_minutes", "inf", "must be a finite number"),
         ("sources.shop.stock_types", "7", "must be a list such as"),
-        ("sources.shop.interface", '"graphql"', "must be 'jsonapi'"),
+        ("sources.shop.interface", '"soap"', "must be 'jsonapi', 'jsonadm' or 'graphql'"),
     ],
 )
 def test_a_value_of_the_wrong_type_or_range_is_refused(key: str, value: str, wanted: str) -> None:

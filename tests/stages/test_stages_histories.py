@@ -85,12 +85,12 @@ def _take(play: Play, step: Step) -> None:
             shop.product(product, stock=level)
         case ("hidden", product, hidden):
             (shop.hidden.add if hidden else shop.hidden.discard)(product)
-        case ("patch", relation, config) if relation in shop.relations:
+        case ("patch", relation, config) if relation in shop.listed:
             shop.patch(relation, **config)
-        case ("status", relation, status) if relation in shop.relations:
+        case ("status", relation, status) if relation in shop.listed:
             shop.watch(relation, status=status)
         case ("delete", relation, _):
-            shop.relations.pop(relation, None)
+            shop.listed.pop(relation, None)
         case ("add", relation, born):
             customer, product = RELATIONS[relation]
             known = play.rows(tables.Relation)
@@ -101,7 +101,7 @@ def _take(play: Play, step: Step) -> None:
                 "without ctime": None,
                 "soon": play.now + timedelta(hours=1),
             }[str(born)]
-            shop.relations.pop(relation, None)
+            shop.listed.pop(relation, None)
             shop.watch(relation, customer_id=customer, refid=product, ctime=ctime, config=make_config())
         case ("fate", customer, fate):
             shop.disabled.discard(customer)

@@ -8,7 +8,7 @@ from tests.support.factories import CREATED
 from tests.support.stages import Play, imported, watching
 from worker.errors import ShopError, ShopLoginError, ShopUnreachableError
 from worker.store import tables
-from worker.store.relations import vanished_accounts
+from worker.store.retirement import vanish_unnamed
 from worker.store.session import Store
 
 SILENCE = ShopUnreachableError("no answer within 30 seconds")
@@ -143,9 +143,9 @@ def test_two_logins_of_one_customer_are_one_customer(sqlite_store: Store) -> Non
 def test_a_shop_of_any_number_of_customers_can_be_compared(store: Store) -> None:
     """PostgreSQL takes no more than 65,535 values in one statement."""
     play = watching(store)
-    with play.store.read() as session:
-        assert vanished_accounts(session, "main", {str(number): None for number in range(70_000)}) == []
-        assert vanished_accounts(session, "main", {f"other {number}": None for number in range(70_000)}) == [1]
+    with play.store.begin() as session:
+        assert vanish_unnamed(session, "main", {str(number): None for number in range(70_000)}, play.now) == 0
+        assert vanish_unnamed(session, "main", {f"other {number}": None for number in range(70_000)}, play.now) == 1
 
 
 def _with_favorites(store: Store, count: int) -> Play:
@@ -174,7 +174,7 @@ def test_more_than_twenty_relations_and_a_fifth_of_the_shop_do_not_vanish_at_onc
 
 def test_relations_that_are_new_make_no_room_for_others_to_vanish(sqlite_store: Store) -> None:
     play = _with_favorites(sqlite_store, 100)
-    play.shop.relations.clear()
+    play.shop.listed.clear()
     for number in range(500):
         play.shop.watch(f"other {number}", type="favorite")
     assert play.later(minutes=5).sync().kept_back == 100
@@ -182,7 +182,7 @@ def test_relations_that_are_new_make_no_room_for_others_to_vanish(sqlite_store: 
 
 def test_an_operator_confirms_that_a_shop_shrank(store: Store) -> None:
     play = _with_favorites(store, 30)
-    play.shop.relations.clear()
+    play.shop.listed.clear()
     counts = play.later(minutes=5).sync()
     assert (counts.retired, counts.kept_back) == (0, 30)
     assert counts.errors == (
@@ -198,11 +198,11 @@ def test_watches_that_were_kept_back_go_on(sqlite_store: Store) -> None:
     for number in range(2, 42):
         play.shop.watch(f"{number}", type="favorite")
     play.later(minutes=5).sync()
-    kept = dict(play.shop.relations)
-    play.shop.relations.clear()
+    kept = dict(play.shop.listed)
+    play.shop.listed.clear()
     play.shop.product("42", EUR="99.00")
     assert play.told() == ["1 price"]
-    play.shop.relations.update(kept)
+    play.shop.listed.update(kept)
     assert play.later(minutes=5).sync().unchanged == 41
 
 
@@ -215,7 +215,7 @@ def test_a_customer_is_imported_once_the_products_were_read(store: Store) -> Non
     with pytest.raises(ShopUnreachableError):
         play.sync()
     assert play.row(tables.Customer).first_synced_at is None
-    assert play.rows(tables.SourceState) == []
+    assert play.row(tables.SourceState).first_synced_at is None
     assert play.scan().scanned == 0
     play.shop.products_broken = None
     play.later(minutes=5).sync()

@@ -166,7 +166,7 @@ def test_progress_is_told(sqlite_store: Store) -> None:
     play = watching(sqlite_store)
     told: list[tuple[object, ...]] = []
     sync(play.store, play.shop, "main", play.settings, now=play.now, progress=lambda *what: told.append(what))
-    assert told == [("accounts", 1), ("products", 1, 1)]
+    assert told == [("accounts", 1, None), ("products", 1, 1)]
 
 
 def test_a_sync_of_an_empty_shop_is_a_good_one(sqlite_store: Store) -> None:

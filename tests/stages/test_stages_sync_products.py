@@ -267,8 +267,8 @@ def test_any_number_of_observations_can_end_at_once(postgres_store: Store) -> No
     with postgres_store.begin() as session:
         session.execute(
             text("""
-            INSERT INTO product (id, source, shop_id, code, label, enabled)
-            SELECT n, 'main', n, '', '', true FROM generate_series(1, 20) n
+            INSERT INTO product (id, source, shop_id, code, label, enabled, due, unsure)
+            SELECT n, 'main', n, '', '', true, false, true FROM generate_series(1, 20) n
         """)
         )
         session.execute(

@@ -101,7 +101,7 @@ def test_another_id_is_a_new_watch(sqlite_store: Store) -> None:
     play = watching(sqlite_store)
     play.shop.product("42", EUR="99.00")
     assert play.told() == ["1 price"]
-    play.shop.relations["2"] = replace(play.shop.delete("1"), id="2")
+    play.shop.listed["2"] = replace(play.shop.delete("1"), id="2")
     assert play.told() == ["2 price"]
 
 
@@ -160,7 +160,7 @@ def test_a_favorite_of_a_watched_product_is_no_watch(sqlite_store: Store) -> Non
 
 def test_an_id_listed_twice_alike_is_one_relation(sqlite_store: Store) -> None:
     play = watching(sqlite_store)
-    play.shop.doubles.append(play.shop.relations["1"])
+    play.shop.doubles.append(play.shop.listed["1"])
     counts = play.later(minutes=5).sync()
     assert (counts.unchanged, counts.new, counts.rejected) == (1, 0, 0)
 
@@ -168,7 +168,7 @@ def test_an_id_listed_twice_alike_is_one_relation(sqlite_store: Store) -> None:
 def test_an_id_listed_twice_with_different_targets_is_rejected_and_tells_nobody_anything(store: Store) -> None:
     play = watching(store)
     play.shop.product("43", EUR="1.00", stock="1")
-    play.shop.doubles.append(replace(play.shop.relations["1"], refid="43"))
+    play.shop.doubles.append(replace(play.shop.listed["1"], refid="43"))
     play.shop.product("42", EUR="99.00")
     for _ in range(3):
         assert play.told() == []
@@ -183,7 +183,7 @@ def test_an_id_that_two_customers_claim_stays_with_the_first_and_makes_no_new_wa
     play.shop.product("42", EUR="99.00")
     assert play.told() == ["1 price"]
     play.shop.customer("8")
-    play.shop.doubles.append(replace(play.shop.relations["1"], customer_id="8"))
+    play.shop.doubles.append(replace(play.shop.listed["1"], customer_id="8"))
     for _ in range(3):
         assert play.told() == []
     assert [row.generation for row in play.rows(tables.Relation)] == [1]
@@ -216,7 +216,7 @@ def test_new_settings_are_judged_at_once(sqlite_store: Store) -> None:
 
     play = watching(sqlite_store, make_settings(rules="default_timeframe_days = 1"), timeframe=None)
     play.shop.customer("8")
-    play.shop.relations["2"] = make_relation(id="2", customer_id="8", ctime=START, config=make_config(pricevalue="1"))
+    play.shop.listed["2"] = make_relation(id="2", customer_id="8", ctime=START, config=make_config(pricevalue="1"))
     play.later(days=2).shop.product("42", EUR="99.00")
     assert play.told() == []
     play.settings = make_settings(rules="default_timeframe_days = 30")

@@ -28,7 +28,7 @@ def test_any_text_in_any_field_of_a_relation_is_mirrored_once(store: Store) -> N
     for number, text in enumerate(_TEXTS):
         for field in ("id", "domain", "type", "refid"):
             shop_id = f"{field} {number}"
-            play.shop.relations[shop_id] = make_relation(**{"id": shop_id, field: text})
+            play.shop.listed[shop_id] = make_relation(**{"id": shop_id, field: text})
         play.shop.watch(f"config {number}", config=make_config() | {text: [text, {text: text}]})
     assert play.later(minutes=5).sync().new == 5 * len(_TEXTS)
     _settles(play)

@@ -49,7 +49,7 @@ UNLINK = 'op.execute("DELETE FROM product")'
 WISH = """
 class Wish(Base):
     __tablename__ = "wish"
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     price: Mapped[Decimal]
 """
 WRITE_MIGRATION = """

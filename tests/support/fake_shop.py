@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from tests.support.factories import make_config, make_customer, make_reading, make_relation
 from worker.domain.model import Customer, Json, ProductReading, Relation, View
 from worker.errors import ShopError
-from worker.shop.source import Account, Disabled, Missing, Unread
+from worker.shop.frontend import by_view
+from worker.shop.source import Abilities, Account, Check, Disabled, Missing, Page, Unread, Wanted
 
 
 class FakeShop:
@@ -16,9 +18,9 @@ class FakeShop:
     def __init__(self) -> None:
         self.customers: dict[str, Customer] = {}
         """By the key the settings would call them."""
-        self.relations: dict[str, Relation] = {}
+        self.listed: dict[str, Relation] = {}
         self.doubles: list[Relation] = []
-        """Listed besides `relations`, whatever their ids."""
+        """Listed besides `listed`, whatever their ids."""
         self.prices: dict[str, dict[str, str | None]] = {}
         self.stock: dict[str, str | None] = {}
         self.names: dict[str, str] = {}
@@ -47,8 +49,8 @@ class FakeShop:
 
     def watch(self, shop_id: str = "1", **fields: Any) -> None:
         """Add a relation, or change one that exists."""
-        known = self.relations.get(shop_id)
-        self.relations[shop_id] = replace(known, **fields) if known else make_relation(id=shop_id, **fields)
+        known = self.listed.get(shop_id)
+        self.listed[shop_id] = replace(known, **fields) if known else make_relation(id=shop_id, **fields)
 
     def patch(self, shop_id: str = "1", **config: Json) -> None:
         """The customer changes the watch: the default config with these keys replaces the old one; None leaves a key out."""
@@ -56,7 +58,7 @@ class FakeShop:
 
     def delete(self, shop_id: str = "1") -> Relation:
         """The customer gives up a relation; returns what it was."""
-        return self.relations.pop(shop_id)
+        return self.listed.pop(shop_id)
 
     def product(self, shop_id: str = "42", *, stock: Any = ..., **prices: str | None) -> None:
         """Add or change a product: `product("42", EUR="99.00", stock="3")`; level None is unlimited."""
@@ -69,29 +71,43 @@ class FakeShop:
         """Set other fields of a product's readings."""
         self.details.setdefault(shop_id, {}).update(fields)
 
-    def accounts(self) -> Iterator[Account | Disabled | Unread]:
+    abilities = Abilities(ctime=True, mtime=False, inactive=True, fractional_stock=True, removes=False)
+    clock_gap: timedelta | None = None
+
+    def relations(self, since: str | None, after: str | None) -> Iterator[Page]:  # noqa: ARG002 - it has no mtime
+        """Every customer after `after`, by key, a page each."""
         for number, (key, customer) in enumerate(sorted(self.customers.items())):
+            if after is not None and key <= after:
+                continue
             if self.accounts_broken is not None and number:
                 raise self.accounts_broken
             self.while_reading("accounts")
-            if key in self.broken:
-                yield Unread(key, self.broken[key])
-            elif key in self.disabled:
-                yield Disabled(key)
-            else:
-                listed = (*self.relations.values(), *self.doubles)
-                mine = tuple(relation for relation in listed if relation.customer_id == customer.id)
-                yield Account(key, customer, mine, unreadable=self.unreadable.get(key, 0))
+            yield Page(entries=(self._account(key, customer),), cursor=key)
 
-    def products(self, ids: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
-        self.reads.append((view, tuple(ids)))
-        for number, shop_id in enumerate(ids):
-            if self.products_broken is not None and number:
-                raise self.products_broken
-            self.while_reading("products")
-            yield self._shown(shop_id, view)
+    def _account(self, key: str, customer: Customer) -> Account | Disabled | Unread:
+        if key in self.broken:
+            return Unread(key, self.broken[key])
+        if key in self.disabled:
+            return Disabled(key)
+        listed = (*self.listed.values(), *self.doubles)
+        mine = tuple(relation for relation in listed if relation.customer_id == customer.id)
+        return Account(key, customer, mine, unreadable=self.unreadable.get(key, 0))
+
+    def products(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
+        """View by view."""
+        for view, ids in by_view(wanted).items():
+            self.reads.append((view, tuple(ids)))
+            for number, shop_id in enumerate(ids):
+                if self.products_broken is not None and number:
+                    raise self.products_broken
+                self.while_reading("products")
+                yield self._shown(shop_id, view)
         if self.products_broken is not None:
             raise self.products_broken
+
+    def check(self) -> Check:
+        """Anybody may read it."""
+        return Check(login="anybody")
 
     def _shown(self, shop_id: str, view: View) -> ProductReading | Missing:
         if shop_id in self.hidden or shop_id not in self.prices:

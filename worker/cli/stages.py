@@ -30,11 +30,12 @@ _source = click.argument("source", required=False)
 @click.command()
 @_source
 @click.option("--accept-shrink", is_flag=True, help="Believe the shop when far fewer relations are listed than before.")
+@click.option("--full", is_flag=True, help="Read everything again, whatever is known, and compare all relations.")
 @queue_option
 @as_json_option
 @pass_context
 @explained
-def sync(context: Context, source: str | None, accept_shrink: bool, queue: bool, as_json: bool) -> None:
+def sync(context: Context, source: str | None, accept_shrink: bool, full: bool, queue: bool, as_json: bool) -> None:
     """Mirror the shops (or one SOURCE): customers, relations, products, prices and stock."""
     names = context.installation.source_names(source)
     if queue:
@@ -43,9 +44,9 @@ def sync(context: Context, source: str | None, accept_shrink: bool, queue: bool,
     with progress_bar(not as_json) as progress:
         results = _each(
             names,
-            lambda name: asdict(
-                context.installation.sync(name, now=utc_now(), accept_shrink=accept_shrink, progress=progress)
-            ),
+            lambda name: context.installation.sync(
+                name, now=utc_now(), accept_shrink=accept_shrink, full=full, progress=progress
+            ).as_json(),
         )
     _finish("sync", results, as_json)
 
@@ -136,7 +137,7 @@ def run(context: Context, queue: bool, as_json: bool) -> None:
     names = parts.source_names()
     with progress_bar(not as_json) as progress:
         stages: dict[str, dict[str, Any]] = {
-            "sync": _each(names, lambda name: asdict(parts.sync(name, now=utc_now(), progress=progress))),
+            "sync": _each(names, lambda name: parts.sync(name, now=utc_now(), progress=progress).as_json()),
             "scan": _each(names, lambda name: parts.scan(name, now=utc_now(), progress=progress).as_json()),
             "compose": _each([""], lambda _: asdict(parts.compose(now=utc_now(), progress=progress))),
             "dispatch": _each([""], lambda _: dict(parts.dispatch(clock=utc_now, progress=progress))),

@@ -74,6 +74,8 @@ class Price:
     list_status: int = 1
     datestart: datetime | None = None
     dateend: datetime | None = None
+    id: str = ""
+    """Told only by an interface whose changed prices don't tell whose they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

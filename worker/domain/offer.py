@@ -20,14 +20,32 @@ def price_in_force(prices: Iterable[Price], currency: str, now: datetime) -> Dec
     return min((price.value for price in valid if price.quantity == tier and price.value is not None), default=None)
 
 
+def next_change(prices: Iterable[Price], currency: str, now: datetime) -> datetime | None:
+    """When the next of the prices that `price_in_force` looks at begins or ends; None where none does."""
+    moments = [
+        moment
+        for price in prices
+        if _counts(price, currency)
+        for moment in (price.datestart, price.dateend)
+        if moment is not None and moment > now
+    ]
+    return min(moments, default=None)
+
+
 def _valid(price: Price, currency: str, now: datetime) -> bool:
+    return (
+        _counts(price, currency)
+        and (price.datestart is None or price.datestart <= now)
+        and (price.dateend is None or now < price.dateend)
+    )
+
+
+def _counts(price: Price, currency: str) -> bool:
     return (
         price.currency == currency
         and price.type == price.list_type == "default"
         and price.status == price.list_status == 1
         and price.quantity <= 1
-        and (price.datestart is None or price.datestart <= now)
-        and (price.dateend is None or now < price.dateend)
     )
 
 

@@ -1,7 +1,8 @@
 """The customer-facing JSON:API as a source for sync: one session for each configured customer, one for the catalogue."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from worker.shop.parse_product import INCLUDE, ProductParser
 from worker.shop.picture import Media
 from worker.shop.reading import CustomerDisabledError, CustomerReader
 from worker.shop.record import Record, obj, records, usable_id
-from worker.shop.source import Account, Disabled, Missing, Unread
+from worker.shop.source import Abilities, Account, Check, Disabled, Missing, Page, Unread, Wanted
 from worker.shop.urls import Parameters, batches
 
 MAX_SILENT = 5
@@ -27,6 +28,7 @@ MAX_SILENT = 5
 _FILTER = "filter[==][product.id][]"
 _MAX_QUERY = 6000  # common web servers refuse request lines beyond 8 KiB
 _DOMAINS = ("product",)
+_PAGE_SIZE = 100
 
 T = TypeVar("T")
 
@@ -36,6 +38,8 @@ class FrontendSource:
 
     Discovery is asked once and shared by all sessions; cookies, tokens and CSRF values are each session's own.
     """
+
+    abilities = Abilities(ctime=False, mtime=False, inactive=False, fractional_stock=False, removes=True)
 
     def __init__(self, name: str, shop: settings.Shop, *, transport: httpx2.BaseTransport | None = None) -> None:
         self.name = name
@@ -49,14 +53,22 @@ class FrontendSource:
         self._readers: Iterator[settings.Account | None] = iter([None, *(account for _, account in self._customers())])
         self._refused: ShopLoginError | None = None
 
-    def accounts(self) -> Iterator[Account | Disabled | Unread]:
-        """Every configured customer once, by key; one customer's failure is Unread.
+    @property
+    def clock_gap(self) -> timedelta | None:
+        """How far the shop's clock is ahead of ours; None before its first answer."""
+        return None
+
+    def relations(self, since: str | None, after: str | None) -> Iterator[Page]:  # noqa: ARG002 - it has no mtime
+        """Every configured customer once, by key, from the one after `after` on; one customer's failure is Unread.
 
         Raises ShopUnreachableError or ShopAnswerError where discovery fails, and ShopUnreachableError after several
         customers in a row without an answer.
         """
         silent = 0
-        for key, account in self._customers():
+        customers = self._customers()
+        for key, account in customers:
+            if after is not None and key <= after:
+                continue
             found = self._account(key, account)
             unanswered = isinstance(found, Unread) and isinstance(found.error, ShopUnreachableError)
             silent = silent + 1 if unanswered else 0
@@ -65,24 +77,40 @@ class FrontendSource:
                     raise found.error
                 if silent == MAX_SILENT:
                     raise ShopUnreachableError(f"{silent} customers in a row got no answer; the last: {found.error}")
-            yield found
+            yield Page(entries=(found,), cursor=key, total=len(customers))
 
-    def products(self, ids: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
-        """Every id once as the shop shows it to strangers; logged in only where it refuses those. Raises ShopError.
+    def products(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
+        """Every product as the shop shows it to strangers; logged in only where it refuses those. Raises ShopError.
 
         Lists leave out products without a category, so what is left out is asked for by itself.
         """
-        asked = list(dict.fromkeys(ids))
-        prefix = self._ask(lambda api: api.discovery()).prefix
-        for batch in batches(filter(usable_id, asked), _FILTER, prefix, self._shop.page_size, _MAX_QUERY):
-            found = self._listed(batch, view)
-            for product_id in batch:
-                yield found.get(product_id) or self._single(product_id, view)
-        yield from (Missing(product_id) for product_id in asked if not usable_id(product_id))
+        for view, ids in by_view(wanted).items():
+            yield from self._in_view(list(dict.fromkeys(ids)), view)
+
+    def check(self) -> Check:
+        """Ask for every configured customer. Raises ShopError where the shop as a whole can't be read."""
+        found = [entry for page in self.relations(None, None) for entry in page.entries]
+        accounts = [entry for entry in found if isinstance(entry, Account)]
+        notes = [f"customer {entry.key}: {entry.error}" for entry in found if isinstance(entry, Unread)]
+        notes += [f"customer {entry.key} is disabled in the shop" for entry in found if isinstance(entry, Disabled)]
+        return Check(
+            login=f"{len(accounts)} of {len(found)} configured customers",
+            would_read={"relations": f"{sum(len(entry.relations) for entry in accounts):,}"},
+            notes=tuple(notes),
+        )
 
     def close(self) -> None:
         """Give back connections."""
         self._http.close()
+
+    def _in_view(self, asked: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
+        prefix = self._ask(lambda api: api.discovery()).prefix
+        size = self._shop.page_size or _PAGE_SIZE
+        for batch in batches(filter(usable_id, asked), _FILTER, prefix, size, _MAX_QUERY):
+            found = self._listed(batch, view)
+            for product_id in batch:
+                yield found.get(product_id) or self._single(product_id, view)
+        yield from (Missing(product_id) for product_id in asked if not usable_id(product_id))
 
     def _customers(self) -> list[tuple[str, settings.Account]]:
         return sorted(self._shop.customers.items())
@@ -149,6 +177,15 @@ class FrontendSource:
                 self._refused = error
             except StopIteration:
                 raise self._refused or ShopLoginError("nobody is left to read the catalogue as") from None
+
+
+def by_view(wanted: Sequence[Wanted]) -> Mapping[View, list[str]]:
+    """The products needed in each view, views in a stable order."""
+    found: dict[View, list[str]] = {}
+    for product in wanted:
+        for view in product.views:
+            found.setdefault(view, []).append(product.product_id)
+    return dict(sorted(found.items(), key=lambda item: (item[0].currency, item[0].language)))
 
 
 def _shown_in(view: View) -> Parameters:

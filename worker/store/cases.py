@@ -19,7 +19,8 @@ from worker.domain.reasons import Reason
 from worker.domain.rules import Situation, holds
 from worker.domain.terms import Defaults, Terms, parse_terms
 from worker.store import config_text, tables
-from worker.store.relations import WATCH, read_terms
+from worker.store.arrivals import WATCH
+from worker.store.relations import read_terms
 
 
 @dataclass(frozen=True, slots=True)

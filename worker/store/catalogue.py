@@ -1,72 +1,20 @@
 """Mirrors what the shop shows of watched products, and remembers when a price or the stock changed."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from worker.domain.model import Kind, ProductReading, View
-from worker.domain.offer import in_stock, price_in_force
-from worker.paging import pages
+from worker.domain.model import Kind, ProductReading
+from worker.domain.offer import in_stock, next_change, price_in_force
 from worker.store import foreign, tables
+from worker.store.base import bare
+from worker.store.mirror_tables import ProductPrice
 
 _PRICE_LIMIT = Decimal(10) ** 12  # the integer digits an amount may have
 _LINK_LIMIT = 2000  # no mail shows a picture with a longer address
-
-
-@dataclass(frozen=True, slots=True)
-class Needed:
-    """Which products somebody still watches, and in which view (language, currency) they must be read."""
-
-    views: dict[View, list[str]]
-    readings: frozenset[tuple[int, str]]
-    """(product id, currency) that are being observed for somebody."""
-
-
-def needed(session: Session, source: str, default_language: str, now: datetime) -> Needed:
-    """What has to be read for the active watches of a source."""
-    rows = session.execute(
-        select(tables.Product.id, tables.Product.shop_id, tables.Customer.language, tables.Relation.watch_currency)
-        .select_from(tables.Relation)
-        .join(tables.Product, tables.Product.id == tables.Relation.product_id)
-        .join(tables.Customer, tables.Customer.id == tables.Relation.customer_id)
-        .where(
-            tables.Relation.source == source,
-            tables.Relation.retired_at.is_(None),
-            tables.Relation.watch_currency.is_not(None),
-            tables.Relation.ends_at > now,
-        )
-        .distinct()
-    )
-    views: dict[View, set[str]] = defaultdict(set)
-    readings: set[tuple[int, str]] = set()
-    for product_id, shop_id, language, currency in rows:
-        assert currency is not None  # noqa: S101 - the query asked for it; this tells the type checker
-        views[View(language=language or default_language, currency=currency)].add(shop_id)
-        readings.add((product_id, currency))
-    ordered = sorted(views.items(), key=lambda item: (item[0].currency, item[0].language))
-    return Needed({view: sorted(ids) for view, ids in ordered}, frozenset(readings))
-
-
-def end_unneeded(session: Session, source: str, wanted: Needed) -> None:
-    """Observations end with a product's last watch: the next reading after a gap is a new baseline."""
-    watched = {product_id for product_id, _ in wanted.readings}
-    rows = session.execute(
-        select(tables.Reading.id, tables.Reading.product_id, tables.Reading.kind, tables.Reading.currency)
-        .join(tables.Product)
-        .where(tables.Product.source == source, tables.Reading.observing)
-    )
-    ended = [
-        reading_id
-        for reading_id, product_id, kind, currency in rows
-        if (product_id not in watched if kind == Kind.STOCK else (product_id, currency) not in wanted.readings)
-    ]
-    for page in pages(ended, 500):
-        session.execute(update(tables.Reading).where(tables.Reading.id.in_(page)).values(observing=False))
 
 
 def record(
@@ -86,18 +34,25 @@ def record(
             select(tables.Reading).where(tables.Reading.product_id.in_([row.id for row in products.values()]))
         )
     }
+    texts = {
+        (row.product_id, row.language): row
+        for row in session.scalars(
+            select(tables.ProductText).where(tables.ProductText.product_id.in_([row.id for row in products.values()]))
+        )
+    }
     types = tuple(stock_types)
     changed = 0
     for reading in readings:
         product = products[reading.id]
-        _describe(session, product, reading, now)
+        _expect_change(product, reading, now)
+        _describe(session, product, reading, texts, now)
         currency = reading.view.currency
         price = _storable(price_in_force(reading.prices, currency, now))
         key = (product.id, Kind.PRICE.value, currency)
-        changed += _observe(session, series.get(key), key, price, None, now)
+        changed += _observe(session, series, key, price, None, now)
         stocked = in_stock(reading.stock, types, reading.instock_flag)
         key = (product.id, Kind.STOCK.value, "")
-        changed += _observe(session, series.get(key), key, None, stocked, now)
+        changed += _observe(session, series, key, None, stocked, now)
     return changed
 
 
@@ -110,6 +65,44 @@ def record_missing(session: Session, source: str, ids: Iterable[str], now: datet
     )
 
 
+def record_prices(session: Session, source: str, readings: Sequence[ProductReading]) -> None:
+    """Remember whose the prices are, where the interface tells their ids."""
+    owned = {(price.id, reading.id) for reading in readings for price in reading.prices if price.id}
+    if not owned:
+        return
+    ids = {reading.id for reading in readings}
+    products = {
+        row.shop_id: row.id
+        for row in session.execute(
+            select(tables.Product.shop_id, tables.Product.id).where(
+                tables.Product.source == source, tables.Product.shop_id.in_(ids)
+            )
+        )
+    }
+    session.execute(
+        delete(ProductPrice).where(
+            ProductPrice.source == source, ProductPrice.price_id.in_({foreign.key(price_id) for price_id, _ in owned})
+        )
+    )
+    rows = {foreign.key(price_id): products[shop_id] for price_id, shop_id in owned}
+    session.connection().execute(
+        bare(ProductPrice).insert(),
+        [{"source": source, "price_id": price_id, "product_id": row_id} for price_id, row_id in rows.items()],
+    )
+
+
+def products_of_prices(session: Session, source: str, price_ids: Sequence[str]) -> list[str]:
+    """The shop ids of the products these prices belong to, as far as it is known."""
+    return list(
+        session.scalars(
+            select(tables.Product.shop_id)
+            .join(ProductPrice, ProductPrice.product_id == tables.Product.id)
+            .where(ProductPrice.source == source, ProductPrice.price_id.in_([foreign.key(item) for item in price_ids]))
+            .distinct()
+        )
+    )
+
+
 def _storable(price: Decimal | None) -> Decimal | None:
     """A price the store can hold exactly: beyond that it is unreadable, and the watch waits."""
     if price is None or abs(price) >= _PRICE_LIMIT or price != price.quantize(Decimal("0.0001")):
@@ -117,14 +110,29 @@ def _storable(price: Decimal | None) -> Decimal | None:
     return price
 
 
-def _describe(session: Session, product: tables.Product, reading: ProductReading, now: datetime) -> None:
+def _expect_change(product: tables.Product, reading: ProductReading, now: datetime) -> None:
+    """The soonest of all views that are read in this sync."""
+    coming = next_change(reading.prices, reading.view.currency, now)
+    if product.read_at != now or product.next_change_at is None:
+        product.next_change_at = coming
+    elif coming is not None:
+        product.next_change_at = min(product.next_change_at, coming)
+
+
+def _describe(
+    session: Session,
+    product: tables.Product,
+    reading: ProductReading,
+    texts: dict[tuple[int, str], tables.ProductText],
+    now: datetime,
+) -> None:
     product.code, product.label = foreign.name(reading.code), foreign.name(reading.label)
     product.enabled, product.datestart, product.dateend = reading.enabled, reading.datestart, reading.dateend
     product.read_at = now
     key = (product.id, reading.view.language)
-    text = session.get(tables.ProductText, key)
+    text = texts.get(key)
     if text is None:
-        text = tables.ProductText(product_id=product.id, language=reading.view.language)
+        text = texts[key] = tables.ProductText(product_id=product.id, language=reading.view.language)
         session.add(text)
     text.name, text.slug = foreign.name(reading.name), foreign.name(reading.slug)
     text.picture = reading.picture if len(reading.picture or "") <= _LINK_LIMIT else None
@@ -132,18 +140,19 @@ def _describe(session: Session, product: tables.Product, reading: ProductReading
 
 def _observe(
     session: Session,
-    row: tables.Reading | None,
+    series: dict[tuple[int, str, str], tables.Reading],
     key: tuple[int, str, str],
     price: Decimal | None,
     stocked: bool | None,
     now: datetime,
 ) -> bool:
     """Keep a change, or the baseline of a new series; False where nothing changed."""
+    row = series.get(key)
     if row is not None and row.observing and (row.price, row.in_stock) == (price, stocked):
         return False
     if row is None:
         product_id, kind, currency = key
-        row = tables.Reading(
+        row = series[key] = tables.Reading(
             product_id=product_id, kind=kind, currency=currency, series=1, observation_id=0, changed_at=now
         )
         session.add(row)

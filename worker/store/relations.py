@@ -1,25 +1,37 @@
-"""Mirrors what the shop says of its customers and their relations: upsert, new generations, versions, retirement."""
+"""Mirrors what the shop says of its customers' relations, a page at a time: new, changed, revived, unchanged or vanished."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from worker.domain.interval import active_interval
-from worker.domain.model import Customer, Defect, Relation
+from worker.domain.model import Defect, Relation
 from worker.domain.reasons import Reason
 from worker.domain.terms import Defaults, Terms, parse_terms
-from worker.store import config_text, foreign, tables
+from worker.store import arrivals, config_text, foreign, tables, views
+from worker.store.arrivals import WATCH, Arrival, judge
+from worker.store.customers import Mirror, Owner
+from worker.store.retirement import keep_version, retire_row, vanish
 
-WATCH = ("product", "watch")
 _JUDGED_BY_THE_SCAN = (Reason.FUTURE_CTIME.value, Reason.INTERNAL_ERROR.value)
+_CHUNK = 1000  # ids in one query
+_COMPARED = ("config", "status", "datestart", "dateend", "defect_code", "position")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One customer's relations in a page. `complete`: what is absent has vanished from the shop."""
+
+    owner: Owner
+    relations: Sequence[Relation]
+    complete: bool
 
 
 @dataclass(slots=True)
 class Changes:
-    """What one account's relations came to; each is new, changed, revived or unchanged."""
+    """What a page came to; each relation is new, changed, revived or unchanged."""
 
     seen: int = 0
     new: int = 0
@@ -27,118 +39,36 @@ class Changes:
     revived: int = 0
     unchanged: int = 0
     rejected: int = 0
-    vanished: list[int] = field(default_factory=list)
-    """Ids of relations that the shop no longer lists; the caller retires them once the whole source is read."""
+    vanished: int = 0
+    """Marked as no longer listed; they are retired once the whole source is read."""
 
 
-def upsert_customer(session: Session, source: str, account: str, customer: Customer, now: datetime) -> tables.Customer:
-    """The customer's row, brought up to date."""
-    shop_id = foreign.key(customer.id)
-    row = session.scalar(
-        select(tables.Customer).where(tables.Customer.source == source, tables.Customer.shop_id == shop_id)
-    )
-    if row is None:
-        row = tables.Customer(source=source, shop_id=shop_id)
-        session.add(row)
-    row.account = account
-    row.email = None if customer.email is None else foreign.name(customer.email)
-    row.language = None if customer.language is None else foreign.key(customer.language)
-    row.salutation = foreign.name(customer.salutation)
-    row.firstname = foreign.name(customer.firstname)
-    row.lastname = foreign.name(customer.lastname)
-    row.enabled = customer.enabled
-    row.seen_at = now
-    row.unread_since = None
-    session.flush()
-    return row
+@dataclass(slots=True)
+class _Sorted:
+    """A page's relations by what has to be done for them."""
+
+    same: list[int] = field(default_factory=list)
+    """Row ids."""
+    other: dict[int, tuple[Owner, Relation]] = field(default_factory=dict)
+    """By row id: they say something new, or belong to somebody else."""
+    new: list[Arrival] = field(default_factory=list)
 
 
-def upsert_relations(
-    session: Session, owner: tables.Customer, relations: Sequence[Relation], *, defaults: Defaults, now: datetime
-) -> Changes:
-    """Bring one customer's relations up to date with a complete list of them."""
-    relations = _each_once(relations)
-    rows = _lock(session, owner, [relation.id for relation in relations])
-    known = {row.shop_id: row for row in sorted(rows, key=lambda row: row.generation)}
-    current = {row.id for row in rows if row.customer_id == owner.id and row.retired_at is None}
-    products = _products(session, owner.source, {r.refid for r in relations if (r.domain, r.type) == WATCH})
+def store_page(session: Session, mirror: Mirror, listings: Sequence[Listing]) -> Changes:
+    """Bring the relations of these customers up to date."""
     changes = Changes()
-    for relation in relations:
-        changes.seen += 1
-        row = known.get(relation.id)
-        if row is not None and row.customer_id != owner.id and row.seen_at == now:
-            changes.rejected += 1  # another customer of this very sync has it
-            continue
-        if row is None or not _same(row, relation, owner):
-            if row is not None:
-                _retire(session, row, now)
-                current.discard(row.id)
-            row = _insert(session, owner, relation, generation=row.generation + 1 if row else 1, now=now)
-            known[relation.id] = row
-            what = "new"
-        else:
-            what = "changed" if row.retired_at is None else "revived"
-        current.discard(row.id)
-        product = products.get(relation.refid) if (relation.domain, relation.type) == WATCH else None
-        if not _update(session, row, relation, product, defaults=defaults, now=now):
-            what = "unchanged"
-        setattr(changes, what, getattr(changes, what) + 1)
-        changes.rejected += row.rejected is not None
-    changes.vanished = sorted(current)
+    listed = _each_once(listings)
+    rows = _rows(session, mirror, list(listed))
+    found = _sort(listed, rows, changes)
+    if not mirror.lists_customers:
+        _touch(session, mirror, found)
+    _update_changed(session, mirror, found, changes)
+    changes.rejected += arrivals.insert(session, mirror, found.new)
+    changes.new += len(found.new)
+    changes.seen = len(listed)
+    complete = [listing.owner.id for listing in listings if listing.complete]
+    changes.vanished = vanish(session, complete, listed.keys(), mirror.now)
     return changes
-
-
-def retire(session: Session, ids: Iterable[int], now: datetime) -> int:
-    """Mark relations as vanished from the shop; they keep their history and may be revived."""
-    found = select(tables.Relation).where(tables.Relation.id.in_(list(ids))).order_by(tables.Relation.id)
-    rows = session.scalars(found.with_for_update(key_share=True))
-    count = 0
-    for row in rows:
-        count += row.retired_at is None
-        _retire(session, row, now)
-    return count
-
-
-def disable_account(session: Session, source: str, account: str, now: datetime) -> bool:
-    """The shop switched this customer off; the relations are kept and wait."""
-    result = session.execute(
-        update(tables.Customer)
-        .where(tables.Customer.source == source, tables.Customer.account == account)
-        .values(enabled=False, seen_at=now, unread_since=None)
-        .returning(tables.Customer.id)
-    )
-    return result.first() is not None
-
-
-def mark_unread(session: Session, source: str, account: str, now: datetime) -> None:
-    """This customer could not be read; what we know of him grows old from here on."""
-    session.execute(
-        update(tables.Customer)
-        .where(
-            tables.Customer.source == source,
-            tables.Customer.account == account,
-            tables.Customer.unread_since.is_(None),
-        )
-        .values(unread_since=now)
-    )
-
-
-def vanished_accounts(session: Session, source: str, read: Mapping[str, int | None]) -> list[int]:
-    """Active relations of customers the shop is no longer read as.
-
-    `read` tells for every account the customer who answered for it, None where nobody did.
-    """
-    # Compared here: PostgreSQL takes no more than 65,535 values in one statement.
-    rows = session.execute(
-        select(tables.Relation.id, tables.Customer.id, tables.Customer.account)
-        .join(tables.Customer)
-        .where(tables.Relation.source == source, tables.Relation.retired_at.is_(None))
-    )
-    return [
-        relation_id
-        for relation_id, customer_id, account in rows
-        if account not in read or read[account] not in (None, customer_id)
-    ]
 
 
 def read_terms(row: tables.Relation, defaults: Defaults) -> Terms | Defect:
@@ -148,48 +78,100 @@ def read_terms(row: tables.Relation, defaults: Defaults) -> Terms | Defect:
     return parse_terms(config_text.load(row.config), defaults)
 
 
-def _each_once(relations: Iterable[Relation]) -> list[Relation]:
-    """Made fit for the store; an id that is listed twice with different content is kept once, as defective."""
-    found: dict[str, Relation] = {}
-    for relation in map(_storable, relations):
-        known = found.setdefault(relation.id, relation)
-        if known != relation and known.defect is None:
-            found[relation.id] = replace(known, defect=Defect("duplicate_id", ascii(relation.id)))
-    return list(found.values())
-
-
-def _storable(relation: Relation) -> Relation:
-    return replace(
-        relation,
-        id=foreign.key(relation.id),
-        domain=foreign.key(relation.domain),
-        type=foreign.key(relation.type),
-        refid=foreign.key(relation.refid),
-    )
-
-
-def _lock(session: Session, owner: tables.Customer, ids: Sequence[str]) -> Sequence[tables.Relation]:
-    """All generations of these ids, and whatever else the customer has; locked in the scan's order (see cases.load)."""
+def judge_anew(session: Session, mirror: Mirror, after: int, limit: int) -> int | None:
+    """Settings changed: compute what queries narrow by for the next watches. Returns the last id, None where none is left."""
     relation = tables.Relation
-    mine = and_(relation.customer_id == owner.id, relation.retired_at.is_(None))
-    listed = and_(relation.source == owner.source, relation.shop_id.in_(ids))
-    query = select(relation).where(or_(mine, listed)).order_by(relation.id)
-    return session.scalars(query.with_for_update(key_share=True)).all()
-
-
-def _products(session: Session, source: str, refids: set[str]) -> dict[str, tables.Product]:
     rows = session.scalars(
-        select(tables.Product).where(tables.Product.source == source, tables.Product.shop_id.in_(refids))
-    )
-    found = {row.shop_id: row for row in rows}
-    for refid in sorted(refids - found.keys()):
-        found[refid] = tables.Product(source=source, shop_id=refid, enabled=False)
-        session.add(found[refid])
-    session.flush()
+        select(relation)
+        .where(relation.source == mirror.source, relation.id > after, relation.product_id.is_not(None))
+        .order_by(relation.id)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    ).all()
+    for row in rows:
+        _judge(row, mirror.defaults)
+    return rows[-1].id if rows else None
+
+
+def _each_once(listings: Iterable[Listing]) -> dict[str, tuple[Owner, Relation]]:
+    """By id, made fit for the store; an id that is listed twice with different content is kept once, as defective."""
+    found: dict[str, tuple[Owner, Relation]] = {}
+    for listing in listings:
+        for listed in listing.relations:
+            relation = _storable(listed)
+            owner, known = found.setdefault(relation.id, (listing.owner, relation))
+            if known is not relation and known != relation and known.defect is None:
+                found[relation.id] = owner, replace(known, defect=Defect("duplicate_id", ascii(relation.id)))
     return found
 
 
-def _same(row: tables.Relation, relation: Relation, owner: tables.Customer) -> bool:
+def _storable(relation: Relation) -> Relation:
+    shop_id, domain = foreign.key(relation.id), foreign.key(relation.domain)
+    kind, refid = foreign.key(relation.type), foreign.key(relation.refid)
+    if (shop_id, domain, kind, refid) == (relation.id, relation.domain, relation.type, relation.refid):
+        return relation
+    return replace(relation, id=shop_id, domain=domain, type=kind, refid=refid)
+
+
+def _rows(session: Session, mirror: Mirror, shop_ids: Sequence[str]) -> dict[str, Any]:
+    """What is known of these relations, the newest generation of each."""
+    relation = tables.Relation
+    columns = [getattr(relation, name) for name in _COMPARED]
+    found: dict[str, Any] = {}
+    for start in range(0, len(shop_ids), _CHUNK):
+        rows = session.execute(
+            select(
+                relation.shop_id,
+                relation.id,
+                relation.customer_id,
+                relation.domain,
+                relation.type,
+                relation.refid,
+                relation.ctime,
+                relation.ctime_exact,
+                relation.retired_at,
+                relation.vanished_at,
+                relation.rejected,
+                *columns,
+            )
+            .where(relation.source == mirror.source, relation.shop_id.in_(shop_ids[start : start + _CHUNK]))
+            .order_by(relation.generation)
+        )
+        found.update({row.shop_id: row for row in rows})
+    return found
+
+
+def _sort(listed: Mapping[str, tuple[Owner, Relation]], rows: Mapping[str, Any], changes: Changes) -> _Sorted:
+    found = _Sorted()
+    for shop_id, (owner, relation) in listed.items():
+        row = rows.get(shop_id)
+        if row is None:
+            found.new.append(Arrival(owner, relation))
+        elif _says_the_same(row, relation, owner):
+            found.same.append(row.id)
+            changes.unchanged += 1
+            changes.rejected += row.rejected is not None
+        else:
+            found.other[row.id] = owner, relation
+    return found
+
+
+def _says_the_same(row: Any, relation: Relation, owner: Owner) -> bool:
+    return (
+        is_same(row, relation, owner)
+        and row.retired_at is None
+        and row.vanished_at is None
+        and (row.ctime_exact or relation.ctime is None)
+        and row.status == relation.status
+        and row.datestart == relation.datestart
+        and row.dateend == relation.dateend
+        and row.position == relation.position
+        and row.defect_code == (relation.defect.code if relation.defect else None)
+        and row.config == config_text.dump(relation.config)
+    )
+
+
+def is_same(row: Any, relation: Relation, owner: Owner) -> bool:
     """The same list item: what it points to never changes, and its ctime only by deleting and adding again."""
     if row.customer_id != owner.id or (row.domain, row.type, row.refid) != (
         relation.domain,
@@ -200,38 +182,50 @@ def _same(row: tables.Relation, relation: Relation, owner: tables.Customer) -> b
     return relation.ctime is None or not row.ctime_exact or relation.ctime == row.ctime
 
 
-def _insert(
-    session: Session, owner: tables.Customer, relation: Relation, *, generation: int, now: datetime
-) -> tables.Relation:
-    row = tables.Relation(
-        source=owner.source,
-        shop_id=relation.id,
-        generation=generation,
-        customer_id=owner.id,
-        domain=relation.domain,
-        type=relation.type,
-        refid=relation.refid,
-        ctime=relation.ctime or now,
-        ctime_exact=relation.ctime is not None,
-        first_import=owner.first_synced_at is None,
-        first_seen_at=now,
-        version=0,
-        status=relation.status,
-        config="",
-        seen_at=now,
-    )
-    session.add(row)
-    return row
+def _touch(session: Session, mirror: Mirror, found: _Sorted) -> None:
+    """They are listed now; locked in the scan's order (see cases.load), with those that will be changed."""
+    relation = tables.Relation
+    ids = sorted([*found.same, *found.other])
+    if ids:
+        session.scalars(
+            select(relation.id).where(relation.id.in_(ids)).order_by(relation.id).with_for_update(key_share=True)
+        ).all()
+        session.execute(
+            update(relation).where(relation.id.in_(found.same)).values(seen_at=mirror.now),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _update_changed(session: Session, mirror: Mirror, found: _Sorted, changes: Changes) -> None:
+    if not found.other:
+        return
+    relation = tables.Relation
+    rows = session.scalars(
+        select(relation).where(relation.id.in_(list(found.other))).order_by(relation.id).with_for_update(key_share=True)
+    ).all()
+    refids = {told.refid for _, told in found.other.values() if (told.domain, told.type) == WATCH}
+    products = arrivals.product_rows(session, mirror.source, refids)
+    for row in rows:
+        owner, told = found.other[row.id]
+        if row.customer_id != owner.id and row.seen_at == mirror.now:
+            changes.rejected += 1  # another customer of this very sync has it
+        elif not is_same(row, told, owner):
+            retire_row(session, row, mirror.now)
+            found.new.append(Arrival(owner, told, row.generation + 1))
+        else:
+            revived = row.retired_at is not None
+            product = products.get(told.refid) if (told.domain, told.type) == WATCH else None
+            if not _update(session, row, told, product, owner, mirror):
+                changes.unchanged += 1
+            elif revived:
+                changes.revived += 1
+            else:
+                changes.changed += 1
+            changes.rejected += row.rejected is not None
 
 
 def _update(
-    session: Session,
-    row: tables.Relation,
-    relation: Relation,
-    product: tables.Product | None,
-    *,
-    defaults: Defaults,
-    now: datetime,
+    session: Session, row: tables.Relation, relation: Relation, product_id: int | None, owner: Owner, mirror: Mirror
 ) -> bool:
     """True where the relation says something new; then it gets a version of its own."""
     if relation.ctime is not None and not row.ctime_exact:
@@ -240,60 +234,42 @@ def _update(
     defect = (relation.defect.code, relation.defect.detail) if relation.defect else (None, None)
     before = (row.config, row.status, row.datestart, row.dateend, row.defect_code, row.retired_at is not None)
     after = (config, relation.status, relation.datestart, relation.dateend, defect[0], False)
+    needed = _need(row)
     row.config, row.status, row.datestart, row.dateend = config, relation.status, relation.datestart, relation.dateend
     row.defect_code, row.defect_detail = defect
-    row.position, row.retired_at, row.seen_at = relation.position, None, now
-    if product is not None:
-        row.product = product
-        _judge(row, defaults)
-    if row.version and before == after:
+    row.position, row.retired_at, row.vanished_at, row.seen_at = relation.position, None, None, mirror.now
+    if product_id is not None:
+        row.product_id = product_id
+        _judge(row, mirror.defaults)
+        _change_views(session, row, needed, owner, mirror)
+    if before == after:
         return False
     row.version += 1
-    row.unscanned = product is not None  # the scan's list holds watches only
-    _keep_version(session, row, now)
+    row.unscanned = product_id is not None  # the scan's list holds watches only
+    keep_version(session, row, mirror.now)
     return True
 
 
+def _need(row: tables.Relation) -> tuple[Any, ...]:
+    """What of a relation its product's views depend on."""
+    return row.watch_currency, row.ends_at, row.retired_at is None
+
+
+def _change_views(
+    session: Session, row: tables.Relation, needed: tuple[Any, ...], owner: Owner, mirror: Mirror
+) -> None:
+    if _need(row) == needed or row.product_id is None:
+        return
+    views.mark_unsure(session, [row.product_id])
+    if row.watch_currency is not None and row.ends_at is not None and row.ends_at > mirror.now:
+        views.extend(session, {(row.product_id, owner.language, row.watch_currency): row.ends_at})
+
+
 def _judge(row: tables.Relation, defaults: Defaults) -> None:
-    """What queries narrow by, computed from the newest version and the settings in force."""
-    terms = read_terms(row, defaults)
     before = row.ends_at, row.watch_currency
-    if isinstance(terms, Defect):
-        row.rejected = terms.code
-    elif row.rejected not in _JUDGED_BY_THE_SCAN:
-        row.rejected = None
-    row.ends_at = row.watch_currency = None
-    if isinstance(terms, Terms) and not terms.idle:
-        row.watch_currency = terms.currency
-        row.ends_at = active_interval(
-            ctime=row.ctime, timeframe_days=terms.timeframe_days, datestart=row.datestart, dateend=row.dateend
-        ).end
+    judged = judge(read_terms(row, defaults), ctime=row.ctime, datestart=row.datestart, dateend=row.dateend)
+    if judged.rejected is not None or row.rejected not in _JUDGED_BY_THE_SCAN:
+        row.rejected = judged.rejected
+    row.ends_at, row.watch_currency = judged.ends_at, judged.watch_currency
     if (row.ends_at, row.watch_currency) != before:
         row.unscanned = True  # a setting or the ctime changed, which makes no version
-
-
-def _keep_version(session: Session, row: tables.Relation, now: datetime) -> None:
-    if row.product is None:
-        return
-    session.flush()
-    session.add(
-        tables.RelationVersion(
-            relation_id=row.id,
-            version=row.version,
-            seen_at=now,
-            config=row.config,
-            status=row.status,
-            datestart=row.datestart,
-            dateend=row.dateend,
-            retired=row.retired_at is not None,
-        )
-    )
-
-
-def _retire(session: Session, row: tables.Relation, now: datetime) -> None:
-    if row.retired_at is not None:
-        return
-    row.retired_at = now
-    row.version += 1
-    row.unscanned = row.product_id is not None
-    _keep_version(session, row, now)

@@ -9,43 +9,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from worker.store.types import CleanText, Money, UtcDateTime
+from worker.store.base import Base, RowId
+from worker.store.mirror_tables import ProductPrice, ProductView, SeenRelation, SyncPass, Validator
+from worker.store.types import CleanText
 
-# SQLite numbers only INTEGER primary keys by itself; PostgreSQL gets bigints.
-_Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-class Base(DeclarativeBase):
-    """Names every constraint, so that migrations can speak of them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads a plain dict here
-        datetime: UtcDateTime,
-        Decimal: Money,
-        dict[str, Any]: JSON,
-        bytes: LargeBinary,
-    }
+__all__ = ["Base", "ProductPrice", "ProductView", "SeenRelation", "SyncPass", "Validator"]
 
 
 class SourceState(Base):
@@ -55,6 +26,18 @@ class SourceState(Base):
     source: Mapped[str] = mapped_column(String(64), primary_key=True)
     first_synced_at: Mapped[datetime | None]
     last_good_sync_at: Mapped[datetime | None]
+    interface: Mapped[str | None] = mapped_column(String(16))
+    """The interface it was last read through: cursors of another one mean nothing."""
+    judged_by: Mapped[str | None] = mapped_column(CleanText)
+    """The settings that `Relation.ends_at` and `watch_currency` were computed with."""
+    reconciled_at: Mapped[datetime | None]
+    """When its relations were last compared as a whole."""
+    clock_gap_seconds: Mapped[float | None]
+    """How far its clock was ahead of ours in the last sync."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Syncs in a row that got no answer."""
+    resting_until: Mapped[datetime | None]
+    """Scheduled syncs leave it alone until then (circuit breaker)."""
 
 
 class Customer(Base):
@@ -62,7 +45,7 @@ class Customer(Base):
 
     __tablename__ = "customer"
     __table_args__ = (UniqueConstraint("source", "shop_id"), Index(None, "source", "account"))
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
     shop_id: Mapped[str] = mapped_column(CleanText)
     account: Mapped[str] = mapped_column(CleanText)
@@ -85,8 +68,14 @@ class Product(Base):
     """A product that somebody watches or watched."""
 
     __tablename__ = "product"
-    __table_args__ = (UniqueConstraint("source", "shop_id"),)
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    __table_args__ = (
+        UniqueConstraint("source", "shop_id"),
+        Index("ix_product_due", "source", "id", sqlite_where=text("due"), postgresql_where=text("due")),
+        Index("ix_product_unsure", "source", "id", sqlite_where=text("unsure"), postgresql_where=text("unsure")),
+        Index(None, "source", "next_change_at"),
+        Index(None, "source", "read_at"),
+    )
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
     shop_id: Mapped[str] = mapped_column(CleanText)
     code: Mapped[str] = mapped_column(CleanText, default="")
@@ -97,6 +86,12 @@ class Product(Base):
     dateend: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
     """The last time the shop was asked for it and answered."""
+    due: Mapped[bool] = mapped_column(default=False)
+    """It may have changed in the shop, or somebody needs it in another view: read it in the next sync."""
+    unsure: Mapped[bool] = mapped_column(default=False)
+    """Watches of it ended or changed: in which views it is needed has to be found out anew."""
+    next_change_at: Mapped[datetime | None]
+    """When the next of its prices begins or ends, which nothing else tells."""
     texts: Mapped[list["ProductText"]] = relationship(cascade="all, delete-orphan")
 
 
@@ -122,7 +117,7 @@ class Reading(Base):
         UniqueConstraint("product_id", "kind", "currency"),
         Index("ix_reading_unscanned", "product_id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")),
     )
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(8))
     currency: Mapped[str] = mapped_column(String(3), default="")
@@ -142,7 +137,7 @@ class Observation(Base):
 
     __tablename__ = "observation"
     __table_args__ = (Index(None, "reading_id", "id"),)
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     reading_id: Mapped[int] = mapped_column(ForeignKey("reading.id", ondelete="CASCADE"))
     series: Mapped[int]
     price: Mapped[Decimal | None]
@@ -161,8 +156,15 @@ class Relation(Base):
         Index(
             "ix_relation_unscanned", "source", "id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")
         ),
+        Index(
+            "ix_relation_vanished",
+            "source",
+            "id",
+            sqlite_where=text("vanished_at IS NOT NULL"),
+            postgresql_where=text("vanished_at IS NOT NULL"),
+        ),
     )
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
     shop_id: Mapped[str] = mapped_column(CleanText)
     generation: Mapped[int] = mapped_column(default=1)
@@ -188,8 +190,11 @@ class Relation(Base):
     version: Mapped[int] = mapped_column(default=1)
     first_seen_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    """When it last said something new; on the customer-facing API: when it was last listed."""
+    vanished_at: Mapped[datetime | None]
+    """Since when the shop no longer lists it; it is retired once the whole shop was read and the loss is believed."""
     retired_at: Mapped[datetime | None]
-    """When it vanished from the shop."""
+    """When it was retired; it keeps its history and may be revived."""
     unscanned: Mapped[bool] = mapped_column(default=True)
     """The scan has not yet looked at the newest version."""
     ends_at: Mapped[datetime | None]
@@ -224,7 +229,7 @@ class Watch(Base):
         UniqueConstraint("relation_id", "kind"),
         Index("ix_watch_due", "id", sqlite_where=text("armed AND holding"), postgresql_where=text("armed AND holding")),
     )
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(8))
     armed: Mapped[bool]
@@ -256,7 +261,7 @@ class Notification(Base):
             postgresql_where=text("state = 'pending'"),
         ),
     )
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
     relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"))
@@ -296,7 +301,7 @@ class Mail(Base):
             postgresql_where=text("lease_token IS NOT NULL"),
         ),
     )
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"))
     state: Mapped[str] = mapped_column(String(16), default="pending")
@@ -348,7 +353,7 @@ class Run(Base):
 
     __tablename__ = "run"
     __table_args__ = (Index(None, "stage", "source", "id"),)
-    id: Mapped[int] = mapped_column(_Id, primary_key=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
     stage: Mapped[str] = mapped_column(String(16))
     source: Mapped[str] = mapped_column(String(64), default="")
     started_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""The first schema."""
+"""the first schema."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,8 +45,29 @@ def upgrade() -> None:
         sa.Column("datestart", sa.DateTime(timezone=True), nullable=True),
         sa.Column("dateend", sa.DateTime(timezone=True), nullable=True),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due", sa.Boolean(), nullable=False),
+        sa.Column("unsure", sa.Boolean(), nullable=False),
+        sa.Column("next_change_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
         sa.UniqueConstraint("source", "shop_id", name=op.f("uq_product_source_shop_id")),
+    )
+    op.create_index(
+        "ix_product_due",
+        "product",
+        ["source", "id"],
+        unique=False,
+        sqlite_where=sa.text("due"),
+        postgresql_where=sa.text("due"),
+    )
+    op.create_index(op.f("ix_product_source_next_change_at"), "product", ["source", "next_change_at"], unique=False)
+    op.create_index(op.f("ix_product_source_read_at"), "product", ["source", "read_at"], unique=False)
+    op.create_index(
+        "ix_product_unsure",
+        "product",
+        ["source", "id"],
+        unique=False,
+        sqlite_where=sa.text("unsure"),
+        postgresql_where=sa.text("unsure"),
     )
     op.create_table(
         "run",
@@ -61,10 +82,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_stage_source_id"), "run", ["stage", "source", "id"], unique=False)
     op.create_table(
+        "seen_relation",
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("shop_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "shop_id", name=op.f("pk_seen_relation")),
+    )
+    op.create_table(
         "source_state",
         sa.Column("source", sa.String(length=64), nullable=False),
         sa.Column("first_synced_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_good_sync_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("interface", sa.String(length=16), nullable=True),
+        sa.Column("judged_by", sa.Text(), nullable=True),
+        sa.Column("reconciled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("clock_gap_seconds", sa.Double(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("resting_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_source_state")),
     )
     op.create_table(
@@ -80,6 +113,27 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_switch")),
+    )
+    op.create_table(
+        "sync_pass",
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("resource", sa.String(length=16), nullable=False),
+        sa.Column("watermark", sa.String(length=19), nullable=True),
+        sa.Column("since", sa.String(length=19), nullable=True),
+        sa.Column("ceiling", sa.String(length=19), nullable=True),
+        sa.Column("newest", sa.String(length=19), nullable=True),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("source", "resource", name=op.f("pk_sync_pass")),
+    )
+    op.create_table(
+        "validator",
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("request", sa.String(length=64), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=False),
+        sa.Column("kept_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source", "request", name=op.f("pk_validator")),
     )
     op.create_table(
         "mail",
@@ -124,6 +178,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_table(
+        "product_price",
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("price_id", sa.Text(), nullable=False),
+        sa.Column("product_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["product.id"], name=op.f("fk_product_price_product_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("source", "price_id", name=op.f("pk_product_price")),
+    )
+    op.create_index(op.f("ix_product_price_product_id"), "product_price", ["product_id"], unique=False)
+    op.create_table(
         "product_text",
         sa.Column("product_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
@@ -135,6 +200,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("product_id", "language", name=op.f("pk_product_text")),
     )
+    op.create_table(
+        "product_view",
+        sa.Column("product_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["product.id"], name=op.f("fk_product_view_product_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("product_id", "language", "currency", name=op.f("pk_product_view")),
+    )
+    op.create_index(op.f("ix_product_view_until"), "product_view", ["until"], unique=False)
     op.create_table(
         "reading",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -184,6 +261,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("vanished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unscanned", sa.Boolean(), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
@@ -205,6 +283,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("unscanned"),
         postgresql_where=sa.text("unscanned"),
+    )
+    op.create_index(
+        "ix_relation_vanished",
+        "relation",
+        ["source", "id"],
+        unique=False,
+        sqlite_where=sa.text("vanished_at IS NOT NULL"),
+        postgresql_where=sa.text("vanished_at IS NOT NULL"),
     )
     op.create_table(
         "notification",

@@ -1,0 +1,167 @@
+"""Writes relations that are new, a page at a time: with their products, their first versions and the views they need."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from worker.domain.interval import active_interval
+from worker.domain.model import Defect, Relation
+from worker.domain.terms import Defaults, Terms, parse_terms
+from worker.store import config_text, tables, views
+from worker.store.base import bare
+from worker.store.customers import Mirror, Owner
+
+WATCH = ("product", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A relation that gets a row: a new one, or the next generation of one that was deleted and added again."""
+
+    owner: Owner
+    relation: Relation
+    generation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What queries narrow by, computed from the newest version and the settings in force."""
+
+    rejected: str | None = None
+    watch_currency: str | None = None
+    ends_at: datetime | None = None
+
+
+NOT_A_WATCH = Judged()
+
+
+def judge(terms: Terms | Defect, *, ctime: datetime, datestart: datetime | None, dateend: datetime | None) -> Judged:
+    """What the terms of a watch come to."""
+    if isinstance(terms, Defect):
+        return Judged(rejected=terms.code)
+    if terms.idle:
+        return NOT_A_WATCH
+    end = active_interval(ctime=ctime, timeframe_days=terms.timeframe_days, datestart=datestart, dateend=dateend).end
+    return Judged(watch_currency=terms.currency, ends_at=end)
+
+
+def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int:
+    """Write them; returns how many are rejected."""
+    if not arrivals:
+        return 0
+    products = product_rows(session, mirror.source, {one.relation.refid for one in arrivals if _is_watch(one.relation)})
+    judged = [_judged(one.relation, mirror) for one in arrivals]
+    rows = [
+        _row(one, result, products[one.relation.refid] if _is_watch(one.relation) else None, mirror)
+        for one, result in zip(arrivals, judged, strict=True)
+    ]
+    table = bare(tables.Relation)
+    ids = (
+        session.connection()
+        .execute(table.insert().returning(table.c.id, sort_by_parameter_order=True), rows)
+        .scalars()
+        .all()
+    )
+    versions = [
+        _version(row_id, row, mirror.now)
+        for row_id, row in zip(ids, rows, strict=True)
+        if row["product_id"] is not None
+    ]
+    if versions:
+        session.connection().execute(bare(tables.RelationVersion).insert(), versions)
+    views.extend(session, _needs(arrivals, rows, mirror.now))
+    return sum(result.rejected is not None for result in judged)
+
+
+def product_rows(session: Session, source: str, refids: set[str]) -> dict[str, int]:
+    """The rows of these products by shop id; made where they are missing."""
+    if not refids:
+        return {}
+    product = tables.Product
+    rows = session.execute(
+        select(product.shop_id, product.id).where(product.source == source, product.shop_id.in_(refids))
+    )
+    found = {row.shop_id: row.id for row in rows}
+    missing = sorted(refids - found.keys())
+    if missing:
+        table = bare(product)
+        blank = {"source": source, "code": "", "label": "", "enabled": False, "due": True, "unsure": False}
+        added = session.connection().execute(
+            table.insert().returning(table.c.shop_id, table.c.id),
+            [{"shop_id": shop_id, **blank} for shop_id in missing],
+        )
+        found |= {row.shop_id: row.id for row in added}
+    return found
+
+
+def defaults_text(defaults: Defaults, language: str) -> str:
+    """The settings that `judge` and the views depend on, to notice when they change."""
+    return f"{defaults.timeframe_days} {defaults.currency} {language}"
+
+
+def _is_watch(relation: Relation) -> bool:
+    return (relation.domain, relation.type) == WATCH
+
+
+def _judged(relation: Relation, mirror: Mirror) -> Judged:
+    if not _is_watch(relation):
+        return NOT_A_WATCH
+    terms = relation.defect or parse_terms(relation.config, mirror.defaults)
+    return judge(terms, ctime=relation.ctime or mirror.now, datestart=relation.datestart, dateend=relation.dateend)
+
+
+def _row(arrival: Arrival, judged: Judged, product_id: int | None, mirror: Mirror) -> dict[str, Any]:
+    relation, now = arrival.relation, mirror.now
+    return {
+        "source": mirror.source,
+        "shop_id": relation.id,
+        "generation": arrival.generation,
+        "customer_id": arrival.owner.id,
+        "product_id": product_id,
+        "domain": relation.domain,
+        "type": relation.type,
+        "refid": relation.refid,
+        "position": relation.position,
+        "status": relation.status,
+        "datestart": relation.datestart,
+        "dateend": relation.dateend,
+        "config": config_text.dump(relation.config),
+        "ctime": relation.ctime or now,
+        "ctime_exact": relation.ctime is not None,
+        "first_import": arrival.owner.first_synced_at is None,
+        "defect_code": relation.defect.code if relation.defect else None,
+        "defect_detail": relation.defect.detail if relation.defect else None,
+        "version": 1,
+        "first_seen_at": now,
+        "seen_at": now,
+        "unscanned": product_id is not None,  # the scan's list holds watches only
+        "ends_at": judged.ends_at,
+        "rejected": judged.rejected,
+        "watch_currency": judged.watch_currency,
+    }
+
+
+def _version(relation_id: int, row: dict[str, Any], now: datetime) -> dict[str, Any]:
+    return {
+        "relation_id": relation_id,
+        "version": 1,
+        "seen_at": now,
+        "config": row["config"],
+        "status": row["status"],
+        "datestart": row["datestart"],
+        "dateend": row["dateend"],
+        "retired": False,
+    }
+
+
+def _needs(arrivals: Sequence[Arrival], rows: Sequence[dict[str, Any]], now: datetime) -> dict[views.Need, datetime]:
+    needs: dict[views.Need, datetime] = {}
+    for arrival, row in zip(arrivals, rows, strict=True):
+        if row["watch_currency"] is not None and row["ends_at"] > now:
+            need = (row["product_id"], arrival.owner.language, row["watch_currency"])
+            needs[need] = max(needs.get(need, row["ends_at"]), row["ends_at"])
+    return needs

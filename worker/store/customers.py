@@ -1,0 +1,149 @@
+"""Mirrors a shop's customers: a page of them at a time, written only where something changed."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from worker.domain.model import Customer
+from worker.domain.terms import Defaults
+from worker.store import foreign, tables
+from worker.store.base import bare
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """What pages of one sync are stored with."""
+
+    source: str
+    defaults: Defaults
+    language: str
+    """The language of customers who have none."""
+    now: datetime
+    lists_customers: bool
+    """The interface lists all customers itself; else each is asked for by itself, and what is stored of him was seen now."""
+    imported: bool
+    """The shop was imported as a whole before: who comes now is new in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A customer's row, as far as relations need it."""
+
+    id: int
+    first_synced_at: datetime | None
+    language: str
+
+
+_FIELDS = ("account", "email", "language", "salutation", "firstname", "lastname", "enabled")
+
+
+def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> dict[str, Owner]:
+    """Bring customers, given by the key the source calls them, up to date; returns their rows by shop id."""
+    fields = {foreign.key(customer.id): _fields(key, customer) for key, customer in found.items()}
+    rows = {
+        row.shop_id: row
+        for row in session.scalars(
+            select(tables.Customer).where(
+                tables.Customer.source == mirror.source, tables.Customer.shop_id.in_(list(fields))
+            )
+        )
+    }
+    owners = {}
+    for shop_id, row in rows.items():
+        _update(session, mirror, row, fields[shop_id])
+        owners[shop_id] = _owner(mirror, row.id, row.first_synced_at, row.language)
+    new = {shop_id: values for shop_id, values in fields.items() if shop_id not in rows}
+    return owners | _insert(session, mirror, new)
+
+
+def upsert_changed(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> int:
+    """As `upsert`, for customers who are all here; returns how many of them say something new."""
+    upsert(session, mirror, found)
+    changed = sum(session.is_modified(row) for row in session.dirty)
+    session.flush()
+    return changed
+
+
+def known(session: Session, mirror: Mirror, shop_ids: Collection[str]) -> dict[str, Owner]:
+    """The rows of customers that are here already."""
+    customer = tables.Customer
+    rows = session.execute(
+        select(customer.shop_id, customer.id, customer.first_synced_at, customer.language).where(
+            customer.source == mirror.source, customer.shop_id.in_(list(shop_ids))
+        )
+    )
+    return {shop_id: _owner(mirror, row_id, synced, language) for shop_id, row_id, synced, language in rows}
+
+
+def disable_account(session: Session, source: str, account: str, now: datetime) -> None:
+    """The shop switched this customer off; the relations are kept and wait."""
+    session.execute(
+        update(tables.Customer)
+        .where(tables.Customer.source == source, tables.Customer.account == account)
+        .values(enabled=False, seen_at=now, unread_since=None)
+    )
+
+
+def mark_unread(session: Session, source: str, account: str, now: datetime) -> None:
+    """This customer could not be read; what we know of him grows old from here on."""
+    session.execute(
+        update(tables.Customer)
+        .where(
+            tables.Customer.source == source,
+            tables.Customer.account == account,
+            tables.Customer.unread_since.is_(None),
+        )
+        .values(unread_since=now)
+    )
+
+
+def _fields(key: str, customer: Customer) -> dict[str, object]:
+    return {
+        "account": key,
+        "email": None if customer.email is None else foreign.name(customer.email),
+        "language": None if customer.language is None else foreign.key(customer.language),
+        "salutation": foreign.name(customer.salutation),
+        "firstname": foreign.name(customer.firstname),
+        "lastname": foreign.name(customer.lastname),
+        "enabled": customer.enabled,
+    }
+
+
+def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, object]) -> None:
+    if row.language != fields["language"]:
+        _needs_other_views(session, row.id)
+    for name in _FIELDS:
+        if getattr(row, name) != fields[name]:
+            setattr(row, name, fields[name])
+            row.seen_at = mirror.now
+    if not mirror.lists_customers:
+        row.seen_at = mirror.now
+    if row.unread_since is not None:
+        row.unread_since = None
+
+
+def _needs_other_views(session: Session, customer_id: int) -> None:
+    watched = select(tables.Relation.product_id).where(
+        tables.Relation.customer_id == customer_id, tables.Relation.product_id.is_not(None)
+    )
+    session.execute(update(tables.Product).where(tables.Product.id.in_(watched)).values(unsure=True))
+
+
+def _insert(session: Session, mirror: Mirror, new: Mapping[str, Mapping[str, object]]) -> dict[str, Owner]:
+    if not new:
+        return {}
+    synced = mirror.now if mirror.lists_customers and mirror.imported else None
+    common = {"source": mirror.source, "first_synced_at": synced, "seen_at": mirror.now, "unread_since": None}
+    table = bare(tables.Customer)
+    rows: Iterable[tuple[str, int, str | None]] = session.connection().execute(
+        table.insert().returning(table.c.shop_id, table.c.id, table.c.language),
+        [{"shop_id": shop_id, **values, **common} for shop_id, values in new.items()],
+    )
+    return {shop_id: _owner(mirror, row_id, synced, language) for shop_id, row_id, language in rows}
+
+
+def _owner(mirror: Mirror, row_id: int, synced: datetime | None, language: str | None) -> Owner:
+    return Owner(row_id, synced, language or mirror.language)

@@ -1,0 +1,192 @@
+"""Relations that left the shop: first marked as vanished, then, once the loss is believed, retired with their history kept."""
+
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from worker.store import tables, views
+from worker.store.base import bare
+from worker.store.mirror_tables import SeenRelation
+from worker.store.upsert import insert_on_conflict
+
+_CHUNK = 500
+
+
+def vanish(session: Session, owners: Sequence[int], listed: Container[str], now: datetime) -> int:
+    """Mark what these customers had and the shop no longer lists; returns how many."""
+    relation = tables.Relation
+    gone: list[int] = []
+    for start in range(0, len(owners), _CHUNK):
+        rows = session.execute(
+            select(relation.id, relation.shop_id).where(
+                relation.customer_id.in_(owners[start : start + _CHUNK]),
+                relation.retired_at.is_(None),
+                relation.vanished_at.is_(None),
+            )
+        )
+        gone += [row_id for row_id, shop_id in rows if shop_id not in listed]
+    _mark(session, gone, now)
+    return len(gone)
+
+
+def vanish_unnamed(session: Session, source: str, read: Mapping[str, int | None], now: datetime) -> int:
+    """Mark the relations of customers the shop is no longer read as.
+
+    `read` tells for every account the customer who answered for it, None where nobody did.
+    """
+    # Compared here: PostgreSQL takes no more than 65,535 values in one statement.
+    rows = session.execute(
+        select(tables.Relation.id, tables.Customer.id, tables.Customer.account)
+        .join(tables.Customer)
+        .where(
+            tables.Relation.source == source,
+            tables.Relation.retired_at.is_(None),
+            tables.Relation.vanished_at.is_(None),
+        )
+    )
+    gone = [
+        relation_id
+        for relation_id, customer_id, account in rows
+        if account not in read or read[account] not in (None, customer_id)
+    ]
+    _mark(session, gone, now)
+    return len(gone)
+
+
+def note_seen(session: Session, source: str, shop_ids: Collection[str]) -> None:
+    """The shop listed these ids in the comparison under way."""
+    if shop_ids:
+        rows = [{"source": source, "shop_id": shop_id} for shop_id in shop_ids]
+        session.connection().execute(insert_on_conflict(session, bare(SeenRelation)).on_conflict_do_nothing(), rows)
+
+
+def forget_seen(session: Session, source: str) -> None:
+    """Begin a comparison anew, or end it."""
+    session.execute(delete(SeenRelation).where(SeenRelation.source == source))
+
+
+def compare(
+    session: Session, source: str, began: datetime, now: datetime, after: int, limit: int
+) -> tuple[int, int | None]:
+    """Mark the next product relations that the shop did not list, and clear the mark of those it did.
+
+    Spared are relations that said something since the comparison began: the shop may have listed their page before.
+    Returns how many were marked, and the last id looked at, None where none is left.
+    """
+    relation = tables.Relation
+    page = session.execute(
+        select(relation.id, relation.shop_id, relation.vanished_at, relation.seen_at)
+        .where(
+            relation.source == source,
+            relation.domain == "product",
+            relation.retired_at.is_(None),
+            relation.id > after,
+        )
+        .order_by(relation.id)
+        .limit(limit)
+    ).all()
+    seen = set(
+        session.scalars(
+            select(SeenRelation.shop_id).where(
+                SeenRelation.source == source, SeenRelation.shop_id.in_([row.shop_id for row in page])
+            )
+        )
+    )
+    gone = [row.id for row in page if row.shop_id not in seen and row.vanished_at is None and row.seen_at < began]
+    back = [row.id for row in page if row.shop_id in seen and row.vanished_at is not None]
+    _mark(session, gone, now)
+    _mark(session, back, None)
+    return len(gone), page[-1].id if page else None
+
+
+def count_unknown(session: Session, source: str) -> int:
+    """How many ids the shop listed that the mirror does not have: it missed something."""
+    relation = tables.Relation
+    known = select(relation.id).where(
+        relation.source == source, relation.shop_id == SeenRelation.shop_id, relation.retired_at.is_(None)
+    )
+    return session.scalars(
+        select(func.count()).select_from(SeenRelation).where(SeenRelation.source == source, ~known.exists())
+    ).one()
+
+
+def count_vanished(session: Session, source: str) -> int:
+    """How many are marked and not retired."""
+    relation = tables.Relation
+    return session.scalars(
+        select(func.count()).where(
+            relation.source == source, relation.vanished_at.is_not(None), relation.retired_at.is_(None)
+        )
+    ).one()
+
+
+def count_known(session: Session, source: str, before: datetime) -> int:
+    """How many relations were here before this sync began."""
+    relation = tables.Relation
+    return session.scalars(
+        select(func.count()).where(
+            relation.source == source, relation.retired_at.is_(None), relation.first_seen_at < before
+        )
+    ).one()
+
+
+def retire_vanished(session: Session, source: str, now: datetime, limit: int = _CHUNK) -> int:
+    """Retire the next marked relations; returns how many, 0 where none is left."""
+    relation = tables.Relation
+    rows = session.scalars(
+        select(relation)
+        .where(relation.source == source, relation.vanished_at.is_not(None), relation.retired_at.is_(None))
+        .order_by(relation.id)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    ).all()
+    for row in rows:
+        retire_row(session, row, now)
+    return len(rows)
+
+
+def retire_row(session: Session, row: tables.Relation, now: datetime) -> None:
+    """Mark one relation, locked by the caller, as gone; its watch ends."""
+    if row.retired_at is not None:
+        return
+    row.retired_at = now
+    row.version += 1
+    row.unscanned = row.product_id is not None
+    keep_version(session, row, now)
+    if row.product_id is not None:
+        views.mark_unsure(session, [row.product_id])
+
+
+def keep_version(session: Session, row: tables.Relation, now: datetime) -> None:
+    """Keep what a watch says from now on."""
+    if row.product_id is None:
+        return
+    session.flush()
+    session.add(
+        tables.RelationVersion(
+            relation_id=row.id,
+            version=row.version,
+            seen_at=now,
+            config=row.config,
+            status=row.status,
+            datestart=row.datestart,
+            dateend=row.dateend,
+            retired=row.retired_at is not None,
+        )
+    )
+
+
+def _mark(session: Session, ids: Iterable[int], moment: datetime | None) -> None:
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _CHUNK):
+        chunk = ordered[start : start + _CHUNK]
+        relation = tables.Relation
+        session.scalars(
+            select(relation.id).where(relation.id.in_(chunk)).order_by(relation.id).with_for_update(key_share=True)
+        ).all()
+        session.execute(
+            update(relation).where(relation.id.in_(chunk)).values(vanished_at=moment),
+            execution_options={"synchronize_session": False},
+        )

@@ -1,0 +1,84 @@
+"""First step: the pages of relations the shop has, or that changed in it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from worker.domain.model import Customer
+from worker.errors import ShopError
+from worker.shop.source import Account, Disabled, Page, Unread
+from worker.store import customers, foreign, passes, relations, retirement
+from worker.store.passes import RELATIONS
+from worker.store.relations import Listing
+from worker.sync.work import Work
+
+_RESUME_WITHIN = timedelta(hours=1)
+"""Customers who are asked one by one: a pass that died longer ago says too little about those it had asked."""
+
+
+def read(work: Work) -> None:
+    """Read every page from where the last sync ended, or died. Raises ShopError where nobody could be read."""
+    with work.writing() as session:
+        plan = passes.begin(
+            session, work.name, RELATIONS, work.now, resume_within=None if work.incremental else _RESUME_WITHIN
+        )
+    work.counts.resumed = plan.resumed
+    named: dict[str, int | None] = {}
+    for page in work.source.relations(plan.since, plan.after):
+        _store(work, page, _strangers(work, page), named)
+        what, done = ("relations", work.counts.seen) if work.incremental else ("accounts", len(named))
+        work.progress(what, done, page.total)
+    if work.counts.unread and not (work.counts.accounts or work.counts.disabled):
+        raise ShopError(f"{work.name}: no customer could be read: {work.counts.errors[0]}")
+    with work.writing() as session:
+        if work.incremental is None and not plan.resumed:
+            retirement.vanish_unnamed(session, work.name, named, work.now)
+        passes.finish(session, work.name, RELATIONS, work.now)
+
+
+def _strangers(work: Work, page: Page) -> dict[str, Customer]:
+    """Customers of the page that neither it nor the store knows, asked for by key."""
+    source = work.incremental
+    keys = [entry.key for entry in page.entries if isinstance(entry, Account) and entry.customer is None]
+    if source is None or not keys:
+        return {}
+    with work.store.read() as session:
+        here = customers.known(session, work.mirror, keys)
+    unknown = [key for key in keys if foreign.key(key) not in here]
+    return {customer.id: customer for customer in source.customers(unknown)} if unknown else {}
+
+
+def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dict[str, int | None]) -> None:
+    """One page, and where it ends, in one transaction."""
+    mirror, counts = work.mirror, work.counts
+    accounts = [entry for entry in page.entries if isinstance(entry, Account)]
+    with work.writing() as session:
+        told = {account.key: account.customer for account in accounts if account.customer is not None}
+        told.update(strangers)
+        owners = customers.upsert(session, mirror, told)
+        owners |= customers.known(session, mirror, [account.key for account in accounts if account.key not in told])
+        listings = []
+        for account in accounts:
+            shop_id = told[account.key].id if account.key in told else account.key
+            owner = owners.get(foreign.key(shop_id))
+            if owner is None:  # the shop does not know this customer any more
+                counts.unreadable += len(account.relations)
+                continue
+            named[account.key] = owner.id
+            counts.accounts += 1
+            counts.unreadable += account.unreadable
+            # What seems to be gone may be one of those that can't be read.
+            listings.append(Listing(owner, account.relations, account.complete and not account.unreadable))
+        for entry in page.entries:
+            match entry:
+                case Disabled(key):
+                    named[key] = None
+                    customers.disable_account(session, work.name, key, work.now)
+                    counts.disabled += 1
+                case Unread(key, error):
+                    named[key] = None
+                    customers.mark_unread(session, work.name, key, work.now)
+                    counts.unread += 1
+                    counts.errors += (f"{key}: {error}",)
+        counts.unreadable += page.unreadable
+        counts.add(relations.store_page(session, mirror, listings))
+        passes.advance(session, work.name, RELATIONS, cursor=page.cursor, newest=page.newest, ceiling=work.shop_now())
