@@ -111,9 +111,9 @@ class Installation:
         """Decide for one shop's watches."""
         return scan(self.store, name, self.settings, self.key, now=now, progress=progress)
 
-    def rehearse(self, name: str, *, now: datetime) -> ScanCounts:
+    def rehearse(self, name: str, *, now: datetime, progress: Progress = silent) -> ScanCounts:
         """What a scan would decide, writing nothing."""
-        return rehearse(self.store, name, self.settings, self.key, now=now)
+        return rehearse(self.store, name, self.settings, self.key, now=now, progress=progress)
 
     def compose(self, *, now: datetime, progress: Progress = silent) -> ComposeCounts:
         """Compose the mails that are due. Raises SettingsError without a sender address."""

@@ -161,7 +161,9 @@ def _put_aside(store: Store, lease: Lease, relation_id: int) -> tables.Relation:
         return row
 
 
-def rehearse(store: Store, name: str, settings: Settings, key: bytes, *, now: datetime) -> ScanCounts:
+def rehearse(
+    store: Store, name: str, settings: Settings, key: bytes, *, now: datetime, progress: Progress = silent
+) -> ScanCounts:
     """What `scan` would do at `now`, writing nothing and taking no lease."""
     counts = ScanCounts()
     with store.read() as session:
@@ -179,6 +181,7 @@ def rehearse(store: Store, name: str, settings: Settings, key: bytes, *, now: da
             session.expunge_all()
             after = ids[-1]
             counts.scanned += len(ids)
+            progress("relations", counts.scanned)
     return counts
 
 

@@ -94,6 +94,7 @@ def test_a_paused_installation_sends_nothing_until_it_is_resumed(
     shop.set_price("lamp", "EUR", "95.00")
     assert ask("run")["dispatch"]["sent"] == 0
     assert "moving house" in imported("status").stdout
+    assert "watchpost resume" in imported("dispatch").stderr
     assert smtp_sink.received() == ()
     imported("resume")
     assert ask("dispatch")["sent"] == 1
@@ -110,6 +111,12 @@ def test_mail_test_names_a_bad_address_and_fails_without_a_relay(imported: Run, 
     assert "ADDRESS" in imported("mail-test", "nobody", code=2).stderr
     smtp_sink.close()
     imported("mail-test", "me@example.com", code=1)
+
+
+def test_a_relay_that_is_away_is_named_by_dispatch(imported: Run, shop: ShopStore, smtp_sink: SmtpSink) -> None:
+    shop.set_price("lamp", "EUR", "95.00")
+    smtp_sink.close()
+    assert "closed: unreachable:connect_unreachable" in imported("run").stderr
 
 
 def test_init_may_be_repeated(run: Run, ask: Callable[..., Any]) -> None:

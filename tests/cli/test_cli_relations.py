@@ -17,6 +17,19 @@ def test_list_shows_the_relations_and_the_items_they_point_to(run: Run, ask: Cal
     text = run("relations", "list", ANNA).stdout
     assert "until" not in text  # no relation has an end
     assert "watch" in text
+    assert "Lamp" in text
+
+
+def test_a_table_shows_the_whole_config_and_times_in_the_shops_zone(
+    run: Run, ask: Callable[..., Any], config_text: Callable[[str, str], None]
+) -> None:
+    config_text('currency = "EUR"', 'currency = "EUR"\ntimezone = "Asia/Tokyo"')
+    added = run("relations", "add", ANNA, "--domain", "service", "--refid", "1", "--dateend", "2030-01-01 00:00:00")
+    assert "2030-01-01 00:00" in added.stdout
+    lines = run("relations", "list", ANNA).stdout.splitlines()
+    assert lines[2] == "    currency=EUR price=1 pricevalue=100.00 stock=0 timeframe=7"
+    odd = ask("relations", "add", ANNA, "--domain", "service", "--refid", "2", "--config", '{"a": "[b] c"}')
+    assert '{"a":"[b] c"}' in run("relations", "show", ANNA, odd[0]["id"], "--domain", "service").stdout
 
 
 def test_a_relation_of_another_domain_is_added_and_listed_by_its_domain(run: Run, ask: Callable[..., Any]) -> None:

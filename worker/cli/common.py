@@ -88,6 +88,19 @@ def print_counts(title: str, counts: dict[str, Any]) -> None:
         click.echo(f"  ! {error}", err=True)
 
 
+def plain(value: object) -> str:
+    """A value from a shop, the rules or the database as people read it, without anything that moves the cursor."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        case Decimal() if value == round(value, 2):
+            return f"{value:.2f}"
+        case _:
+            return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))
+
+
 def _brief(value: object) -> str:
     if isinstance(value, dict):
         return "(" + ", ".join(f"{key} {item}" for key, item in value.items()) + ")"

@@ -1,12 +1,10 @@
 """How `watchpost explain` reads on a terminal: the answer first, then what it rests on."""
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from rich.markup import escape
 
-from worker.cli.common import out
+from worker.cli.common import out, plain
 
 _OUTCOME = {"fire": "[green]fires[/]", "wait": "[yellow]waits[/]", "reject": "[red]rejected[/]", "idle": "[dim]idle[/]"}
 _STOCK = {True: "in stock", False: "out of stock", None: "stock unknown"}
@@ -21,19 +19,6 @@ def show(told: dict[str, Any]) -> None:
             _show_facts(title, told[title])
     _show_observations(told["observations"])
     _show_notifications(told["notifications"])
-
-
-def plain(value: object) -> str:
-    """A value from a shop, the rules or the database as people read it, without anything that moves the cursor."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-        case Decimal() if value == round(value, 2):
-            return f"{value:.2f}"
-        case _:
-            return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))
 
 
 def _show_decision(decision: dict[str, Any]) -> None:

@@ -4,14 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
 
-from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
+from worker.cli import listing
+from worker.cli.common import Context, as_json_option, explained, pass_context, print_json
 from worker.domain.model import Json, Relation
 from worker.errors import FieldError, NotFoundError
 from worker.shop import document
@@ -55,7 +53,7 @@ def list_(context: Context, customer: tuple[str, str], domains: tuple[str, ...],
         items = [{"type": item.type, "id": item.id, "attributes": item.attributes} for item in fetched.items]
         print_json({"relations": [_as_json(relation) for relation in fetched.relations], "items": items})
         return
-    _print_table(fetched.relations)
+    listing.show(fetched.relations, client.zone, fetched.items)
     if fetched.unreadable:
         click.echo(f"{fetched.unreadable} records have no usable id and are not shown", err=True)
 
@@ -70,7 +68,7 @@ def list_(context: Context, customer: tuple[str, str], domains: tuple[str, ...],
 def show(context: Context, customer: tuple[str, str], relation_id: str, domain: str, as_json: bool) -> None:
     """Show one relation with all its fields."""
     with _client(context, customer) as client:
-        _print_one(client.get(relation_id, domain=domain), as_json)
+        _print_one(client, client.get(relation_id, domain=domain), as_json)
 
 
 @relations.command()
@@ -118,7 +116,7 @@ def add(
         for refid in refids
     ]
     with _client(context, customer) as client:
-        _print_several(client.add(*new), as_json)
+        _print_several(client, client.add(*new), as_json)
 
 
 @relations.command()
@@ -130,7 +128,7 @@ def add(
 def favorite(context: Context, customer: tuple[str, str], product: str, as_json: bool) -> None:
     """Make PRODUCT (its id) a favorite."""
     with _client(context, customer) as client:
-        _print_one(client.favorite(product), as_json)
+        _print_one(client, client.favorite(product), as_json)
 
 
 @relations.command()
@@ -161,7 +159,7 @@ def watch(
         added = client.watch(
             product, timeframe=timeframe, stock=stock, price=price, currency=currency, pricevalue=pricevalue
         )
-        _print_one(added, as_json)
+        _print_one(client, added, as_json)
 
 
 @relations.command()
@@ -208,7 +206,9 @@ def modify(
     if status is not None:
         changes["status"] = status
     with _client(context, customer) as client:
-        _print_one(client.modify(relation_id, changes, domain=domain, replace_config=config is not None), as_json)
+        _print_one(
+            client, client.modify(relation_id, changes, domain=domain, replace_config=config is not None), as_json
+        )
 
 
 @relations.command()
@@ -221,7 +221,7 @@ def modify(
 def renew(context: Context, customer: tuple[str, str], relation_id: str, domain: str, as_json: bool) -> None:
     """Remove one relation and add it again, so that its timeframe starts anew."""
     with _client(context, customer) as client:
-        _print_one(client.renew(relation_id, domain=domain), as_json)
+        _print_one(client, client.renew(relation_id, domain=domain), as_json)
 
 
 @relations.command()
@@ -280,45 +280,15 @@ def _as_json(relation: Relation) -> dict[str, Any]:
     return {**asdict(relation), "config": json.loads(config_text.dump(relation.config))}
 
 
-def _print_several(found: Sequence[Relation], as_json: bool) -> None:
+def _print_several(client: CustomerClient, found: Sequence[Relation], as_json: bool) -> None:
     if as_json:
         print_json([_as_json(relation) for relation in found])
     else:
-        _print_table(found)
+        listing.show(found, client.zone)
 
 
-def _print_one(relation: Relation, as_json: bool) -> None:
+def _print_one(client: CustomerClient, relation: Relation, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(relation))
     else:
-        _print_table([relation])
-
-
-def _print_table(found: Sequence[Relation]) -> None:
-    if not found:
-        click.echo("no relations")
-        return
-    rows = [_cells(relation) for relation in found]
-    used = [title for title in rows[0] if any(row[title] for row in rows)]  # dates are mostly empty, terminals narrow
-    table = Table(*used, box=box.SIMPLE)
-    for row in rows:
-        table.add_row(*(row[title] for title in used))
-    out.print(table)
-
-
-def _cells(relation: Relation) -> dict[str, str]:
-    return {
-        "id": relation.id,
-        "domain": relation.domain,
-        "type": relation.type,
-        "refid": relation.refid,
-        "status": str(relation.status),
-        "from": _shown(relation.datestart),
-        "until": _shown(relation.dateend),
-        "created": _shown(relation.ctime),
-        "config": config_text.dump(relation.config).replace("[", r"\["),  # square brackets are markup to the table
-    }
-
-
-def _shown(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+        listing.show([relation], client.zone)

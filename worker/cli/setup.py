@@ -48,7 +48,7 @@ def config(context: Context, as_json: bool) -> None:
         return
     width = max(len(row.key) for row in rows)
     for row in rows:
-        out.print(f"{row.key:<{width}} = {row.value}", markup=False, end="")
+        out.print(f"{row.key:<{width}} = {row.value or '(empty)'}", markup=False, end="")
         out.print(f"  [dim]({row.origin})[/]")
 
 

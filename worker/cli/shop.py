@@ -95,7 +95,10 @@ def shop(
 @_pass_folder
 @explained
 def load(folder: Path, file: Path, data: Path | None, as_json: bool) -> None:
-    """Add or replace products, prices, stock, customers and relations from a JSON FILE: all of it or nothing."""
+    """Add or replace products, prices, stock, customers and relations from a JSON FILE: all of it or nothing.
+
+    The FILE has the shape of worker/shopserver/sample.json.
+    """
     try:
         content = parse(file.read_bytes())
     except UnreadableError as error:

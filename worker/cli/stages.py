@@ -20,6 +20,7 @@ from worker.cli.common import (
     progress_bar,
     queue_option,
 )
+from worker.dispatch.route import PAUSED
 from worker.errors import AlreadyRunningError, WatchpostError
 from worker.scan import Hit
 from worker.tasks import utc_now
@@ -74,7 +75,7 @@ def scan(context: Context, source: str | None, dry_run: bool, moment: str | None
         def one(name: str) -> dict[str, Any]:
             if not dry_run:
                 return context.installation.scan(name, now=now, progress=progress).as_json()
-            rehearsal = context.installation.rehearse(name, now=now)
+            rehearsal = context.installation.rehearse(name, now=now, progress=progress)
             hits.extend(rehearsal.hits)
             return (
                 {**rehearsal.as_json(), "would_fire": [asdict(hit) for hit in rehearsal.hits]}
@@ -176,7 +177,12 @@ def _print(title: str, results: dict[str, Any]) -> None:
     if not results:
         click.echo(f"{title}: there is no source in the settings; add [sources.NAME]", err=True)
     for name, counts in results.items():
-        print_counts(f"{title} {name}".strip(), counts)
+        paused = counts.get("paused")
+        print_counts(f"{title} {name}".strip(), {key: value for key, value in counts.items() if key != "paused"})
+        if paused == PAUSED:
+            click.echo("  ! an operator paused the mails; they leave again after: watchpost resume", err=True)
+        elif paused:
+            click.echo(f"  ! the way to the relay is closed: {paused}; it is tried again every few minutes", err=True)
 
 
 def _exit_code(results: dict[str, Any]) -> int:

@@ -29,6 +29,8 @@ class CustomerClient:
     """One customer's relations. Failures are ShopError; a value that can't be sent is a FieldError that names the field."""
 
     def __init__(self, api: Api, zone: ZoneInfo, close: Callable[[], None] = lambda: None) -> None:
+        self.zone = zone
+        """The zone of the shop's naive times."""
         self._reader = CustomerReader(api, zone)
         self._writer = RelationWriter(api, self._reader, zone)
         self._close = close
