@@ -29,6 +29,16 @@ def amount(value: object) -> Decimal:
     return found
 
 
+def level(value: object) -> Decimal:
+    """A stock level: a number of 31 bits and at most 4 decimals. Raises ValueError."""
+    if isinstance(value, str):
+        raise ValueError("must be a number")
+    found = parse_amount(value)
+    if abs(found) >= 2**31:
+        raise ValueError("must fit in 32 bits")
+    return found
+
+
 def currency(value: object) -> str:
     """A code of three letters, in capitals. Raises ValueError."""
     if not isinstance(value, str) or re.fullmatch("[A-Za-z]{3}", value) is None:
@@ -84,7 +94,7 @@ class PriceEntry(_Part):
 class StockEntry(_Part):
     """A stock level; null is unlimited."""
 
-    level: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None
+    level: Annotated[Decimal, BeforeValidator(level)] | None
     type: Code = "default"
     timeframe: Annotated[str, Field(max_length=16)] = ""
     dateback: Date = None

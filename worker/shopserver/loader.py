@@ -1,7 +1,6 @@
 """Writes a checked document into the shop's tables, all of it or nothing."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -11,7 +10,7 @@ from worker.shopserver import credentials, tables
 from worker.shopserver.document import CustomerEntry, DocumentError, ProductEntry, RelationEntry, ShopDocument, path
 
 
-def write(session: Session, document: ShopDocument, now: datetime) -> dict[str, int]:
+def write(session: Session, document: ShopDocument) -> dict[str, int]:
     """Upsert everything in the caller's transaction and count it. Raises DocumentError for entries that contradict others."""
     _check_unique("products", "id", (entry.id for entry in document.products))
     _check_unique("products", "code", (entry.code for entry in document.products))
@@ -19,12 +18,12 @@ def write(session: Session, document: ShopDocument, now: datetime) -> dict[str, 
     _check_unique("customers", "code", (entry.code for entry in document.customers))
     _check_unique("relations", "", ((r.customer, r.domain, r.type, r.refid) for r in document.relations))
     for place, product in enumerate(document.products):
-        _write_product(session, product, path("products", place), now)
+        _write_product(session, product, path("products", place))
     for place, customer in enumerate(document.customers):
         _write_customer(session, customer, path("customers", place))
     session.flush()
     for place, relation in enumerate(document.relations):
-        _write_relation(session, relation, path("relations", place), now)
+        _write_relation(session, relation, path("relations", place))
     return {name: len(getattr(document, name)) for name in ("products", "customers", "relations")}
 
 
@@ -47,13 +46,13 @@ def _check_unique(section: str, field: str, values: Iterable[object]) -> None:
         seen.add(value)
 
 
-def _write_product(session: Session, entry: ProductEntry, where: str, now: datetime) -> None:
+def _write_product(session: Session, entry: ProductEntry, where: str) -> None:
     other = session.scalar(
         select(tables.Product).where(tables.Product.code == entry.code, tables.Product.id != entry.id)
     )
     if other is not None:
         raise DocumentError(f"{where}.code: belongs to the product {other.id}")
-    product = session.get(tables.Product, entry.id) or tables.Product(id=entry.id, ctime=now)
+    product = session.get(tables.Product, entry.id) or tables.Product(id=entry.id)
     for name in ("code", "label", "type", "status", "datestart", "dateend", "instock"):
         setattr(product, name, getattr(entry, name))
     product.slug = entry.slug or entry.code
@@ -92,7 +91,7 @@ def _write_customer(session: Session, entry: CustomerEntry, where: str) -> None:
             raise DocumentError(f"{where}.tokens[{place}]: belongs to another customer")
 
 
-def _write_relation(session: Session, entry: RelationEntry, where: str, now: datetime) -> None:
+def _write_relation(session: Session, entry: RelationEntry, where: str) -> None:
     if session.get(tables.Customer, entry.customer) is None:
         raise DocumentError(f"{where}.customer: there is no such customer")
     relation = session.scalar(
@@ -104,13 +103,10 @@ def _write_relation(session: Session, entry: RelationEntry, where: str, now: dat
         )
     )
     if relation is None:
-        relation = tables.Relation(
-            customer_id=entry.customer, domain=entry.domain, type=entry.type, refid=entry.refid, ctime=now
-        )
+        relation = tables.Relation(customer_id=entry.customer, domain=entry.domain, type=entry.type, refid=entry.refid)
     for name in ("datestart", "dateend", "position", "status"):
         setattr(relation, name, getattr(entry, name))
     relation.config = encode(entry.config)
-    relation.mtime = now
     if entry.ctime is not None:
         relation.ctime = entry.ctime
     session.add(relation)

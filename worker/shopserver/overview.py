@@ -1,5 +1,6 @@
 """What is in the shop, for `watchpost shop show`."""
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
@@ -21,9 +22,9 @@ def _products(session: Session) -> list[dict[str, Any]]:
     for price in session.scalars(select(Price).where(Price.quantity == 1).order_by(Price.id)):
         amount = None if price.value is None else money(price.value)
         prices.setdefault(price.product_id, {}).setdefault(price.currency, amount)
-    stock: dict[str, dict[str, int | None]] = {}
+    stock: dict[str, dict[str, int | Decimal | None]] = {}
     for entry in session.scalars(select(Stock).order_by(Stock.id)):
-        stock.setdefault(entry.product_id, {})[entry.type] = entry.level
+        stock.setdefault(entry.product_id, {})[entry.type] = _level(entry.level)
     return [
         {
             "id": product.id,
@@ -35,6 +36,10 @@ def _products(session: Session) -> list[dict[str, Any]]:
         }
         for product in session.scalars(select(Product).order_by(Product.id))
     ]
+
+
+def _level(level: Decimal | None) -> int | Decimal | None:
+    return int(level) if level is not None and level == level.to_integral_value() else level
 
 
 def _customers(session: Session) -> list[dict[str, Any]]:

@@ -61,9 +61,9 @@ def product_attributes(product: Product, parts: Parts, call: Call) -> Document:
 def relationships(product: Product, parts: Parts) -> Document:
     """The identifiers of a product's parts, by kind; kinds without parts are left out."""
     own = product.id
-    texts = [_listed(_list_id(text.id, 0), "text", text.id) for text in parts.texts.get(own, ())]
-    prices = [_listed(_list_id(price.id, 1), "price", price.id, price) for price in parts.prices.get(own, ())]
-    media = [_listed(_list_id(item.id, 2), "media", item.id) for item in parts.media.get(own, ())]
+    texts = [_listed(text) for text in parts.texts.get(own, ())]
+    prices = [_listed(price) for price in parts.prices.get(own, ())]
+    media = [_listed(item) for item in parts.media.get(own, ())]
     stock: list[Document] = [{"id": str(entry.id), "type": "stock"} for entry in parts.stock.get(own, ())]
     found = {"text": texts, "price": prices, "media": media, "stock": stock if "stock" in parts.include else []}
     return {name: {"data": items} for name, items in found.items() if items}
@@ -71,9 +71,11 @@ def relationships(product: Product, parts: Parts) -> Document:
 
 def included_parts(parts: Parts, call: Call) -> list[Document]:
     """All parts themselves, as an answer's `included`."""
-    items = [_part("text", text.id, _text(text)) for text in _all(parts.texts)]
-    items += [_part("price", price.id, _price(price)) for price in _all(parts.prices)]
-    items += [_part("media", item.id, _media(item, parts)) for item in _all(parts.media)]
+    items = [_part("text", text.id, text_attributes(text)) for text in _all(parts.texts)]
+    items += [_part("price", price.id, price_attributes(price)) for price in _all(parts.prices)]
+    items += [
+        _part("media", item.id, media_attributes(item, parts.codes[item.product_id])) for item in _all(parts.media)
+    ]
     if "stock" in parts.include:
         # An included stock has an integer id: that is how a real shop answers.
         items += (
@@ -84,11 +86,11 @@ def included_parts(parts: Parts, call: Call) -> list[Document]:
 
 
 def stock_attributes(entry: Stock) -> Document:
-    """The attributes of a stock entry."""
+    """The attributes of a stock entry. Decimals of the level are cut off, as a real shop's JSON:API does."""
     return {
         "stock.id": str(entry.id),
         "stock.productid": entry.product_id,
-        "stock.stocklevel": entry.level,
+        "stock.stocklevel": None if entry.level is None else int(entry.level),
         "stock.timeframe": entry.timeframe,
         "stock.dateback": entry.dateback,
         "stock.type": entry.type,
@@ -100,39 +102,8 @@ def stock_links(entry: Stock, call: Call) -> Document:
     return {"self": {"href": call.addresses.resource("stock", {"id": str(entry.id)}), "allow": ["GET"]}}
 
 
-def _part(kind: str, part_id: int, attributes: Document) -> Document:
-    return {"id": str(part_id), "type": kind, "attributes": attributes}
-
-
-def _all(parts: Mapping[str, list[Part]]) -> Iterator[Part]:
-    return chain.from_iterable(parts.values())
-
-
-def _list_id(part_id: int, kind: int) -> str:
-    # Every part has exactly one list item; making its id of the part's own saves a table and stays unique.
-    return str(part_id * 3 + kind)
-
-
-def _listed(list_id: str, domain: str, part_id: int, price: Price | None = None) -> Document:
-    attributes: Document = {
-        "id": list_id,
-        "domain": domain,
-        "refid": str(part_id),
-        "datestart": price.datestart if price else None,
-        "dateend": price.dateend if price else None,
-        "config": [],
-        "position": 0,
-        "status": price.list_status if price else 1,
-        "type": price.list_type if price else "default",
-    }
-    return {
-        "id": str(part_id),
-        "type": domain,
-        "attributes": {f"product.lists.{name}": value for name, value in attributes.items()},
-    }
-
-
-def _text(text: ProductText) -> Document:
+def text_attributes(text: ProductText) -> Document:
+    """The attributes of a text."""
     return {
         "text.id": str(text.id),
         "text.languageid": text.language,
@@ -144,7 +115,8 @@ def _text(text: ProductText) -> Document:
     }
 
 
-def _price(price: Price) -> Document:
+def price_attributes(price: Price) -> Document:
+    """The attributes of a price."""
     value = None if price.value is None else money(price.value)
     gross = (price.value or Decimal(0)) + price.costs
     tax = (gross * price.taxrate / (100 + price.taxrate)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
@@ -166,8 +138,8 @@ def _price(price: Price) -> Document:
     }
 
 
-def _media(item: Media, parts: Parts) -> Document:
-    code = parts.codes[item.product_id]
+def media_attributes(item: Media, code: str) -> Document:
+    """The attributes of the picture of the product with this code."""
     name = quote(code, safe="")
     previews = {str(width): f"preview/{width}/{name}.png" for width in _PREVIEWS}
     return {
@@ -183,3 +155,35 @@ def _media(item: Media, parts: Parts) -> Document:
         "media.url": f"product/{name}.png",
         "media.status": 1,
     }
+
+
+def list_attributes(part: ProductText | Price | Media) -> Document:
+    """The attributes of the list item that ties a part to its product."""
+    # Every part has exactly one list item; making its id of the part's own saves a table and stays unique.
+    place, domain = {ProductText: (0, "text"), Price: (1, "price"), Media: (2, "media")}[type(part)]
+    price = part if isinstance(part, Price) else None
+    attributes: Document = {
+        "id": str(part.id * 3 + place),
+        "domain": domain,
+        "refid": str(part.id),
+        "datestart": price.datestart if price else None,
+        "dateend": price.dateend if price else None,
+        "config": [],
+        "position": 0,
+        "status": price.list_status if price else 1,
+        "type": price.list_type if price else "default",
+    }
+    return {f"product.lists.{name}": value for name, value in attributes.items()}
+
+
+def _part(kind: str, part_id: int, attributes: Document) -> Document:
+    return {"id": str(part_id), "type": kind, "attributes": attributes}
+
+
+def _all(parts: Mapping[str, list[Part]]) -> Iterator[Part]:
+    return chain.from_iterable(parts.values())
+
+
+def _listed(part: ProductText | Price | Media) -> Document:
+    attributes = list_attributes(part)
+    return {"id": str(part.id), "type": attributes["product.lists.domain"], "attributes": attributes}

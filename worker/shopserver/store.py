@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import Session
 
 from worker.errors import NotFoundError
@@ -32,6 +32,7 @@ class ShopStore:
     def begin(self) -> Iterator[Session]:
         """A transaction that writes; it is rolled back on any error."""
         with self._database.begin() as session:
+            event.listen(session, "before_flush", lambda *_: _date(session, self.clock().replace(microsecond=0)))
             yield session
 
     @contextmanager
@@ -57,7 +58,7 @@ class ShopStore:
         """
         entries = document.checked(document.ShopDocument, content)
         with self.begin() as session:
-            return loader.write(session, entries, self.clock())
+            return loader.write(session, entries)
 
     def set_price(self, product: str, currency: str, value: Decimal | str | int | None) -> None:
         """Set the price of quantity 1; None is "on request". `product` is an id or a code.
@@ -84,8 +85,11 @@ class ShopStore:
             else:
                 session.add(tables.Price(product_id=product_id, **entry.model_dump()))
 
-    def set_stock(self, product: str, level: int | None, *, type: str = "default") -> None:  # noqa: A002 - the API's word
-        """Set a stock level; None is unlimited. Raises NotFoundError for the product, DocumentError for the level or the type."""
+    def set_stock(self, product: str, level: Decimal | int | None, *, type: str = "default") -> None:  # noqa: A002 - the API's word
+        """Set a stock level, which may have decimals; None is unlimited.
+
+        Raises NotFoundError for the product, DocumentError for the level or the type.
+        """
         entry = document.checked(document.StockEntry, {"level": level, "type": type})
         with self.begin() as session:
             product_id = _product(session, product).id
@@ -114,6 +118,22 @@ class ShopStore:
             if not loader.give_token(session, _customer(session, customer).id, secret):
                 raise DocumentError("This token belongs to another customer.")
         return secret
+
+
+def _date(session: Session, now: datetime) -> None:
+    """Give new rows their times and changed ones their new mtime, where the one who wrote them did not."""
+    for row in session.new:
+        if isinstance(row, tables.Dated):
+            row.ctime, row.mtime = row.ctime or now, row.mtime or now
+        if isinstance(row, tables.Price):
+            row.list_mtime = row.list_mtime or now
+    for row in session.dirty:
+        changed = {attribute.key for attribute in inspect(row).attrs if attribute.history.has_changes()}
+        listed = changed & tables.Price.LIST_FIELDS if isinstance(row, tables.Price) else set[str]()
+        if listed:
+            row.list_mtime = now
+        if isinstance(row, tables.Dated) and changed - listed and "mtime" not in changed:
+            row.mtime = now
 
 
 def _product(session: Session, id_or_code: str) -> tables.Product:

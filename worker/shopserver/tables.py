@@ -1,7 +1,7 @@
 """The shop's own tables, in a database of its own: the catalogue, the customers with their secrets, and the relations.
 
 Start and end dates are naive texts ("YYYY-MM-DD HH:mm:ss") in the shop's zone, exactly as clients write them; ctime and
-mtime are aware UTC.
+mtime are aware UTC, and set when a row is written (store.py).
 """
 
 from datetime import datetime
@@ -30,7 +30,18 @@ class Base(DeclarativeBase):
     }
 
 
-class Product(Base):
+class Dated:
+    """A row that tells when it was created and changed last: the row itself, whatever happened to others that belong to it.
+
+    So a product's mtime stays where it is when a price or the stock changes, a customer's when a relation does, and what
+    was deleted leaves no trace.
+    """
+
+    ctime: Mapped[datetime]
+    mtime: Mapped[datetime]
+
+
+class Product(Dated, Base):
     """Something one can watch."""
 
     __tablename__ = "product"
@@ -44,7 +55,6 @@ class Product(Base):
     dateend: Mapped[str | None] = mapped_column(String(19))
     instock: Mapped[bool]
     """What is said about a product without stock entries."""
-    ctime: Mapped[datetime]
 
 
 class ProductText(Base):
@@ -58,8 +68,10 @@ class ProductText(Base):
     content: Mapped[str] = mapped_column(Text)
 
 
-class Price(Base):
+class Price(Dated, Base):
     """A price and what ties it to its product (`list_...`, `datestart`, `dateend`). `value` None is a price on request."""
+
+    LIST_FIELDS = frozenset({"list_type", "list_status", "datestart", "dateend"})
 
     __tablename__ = "price"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -74,6 +86,8 @@ class Price(Base):
     status: Mapped[int]
     list_type: Mapped[str] = mapped_column(String(64))
     list_status: Mapped[int]
+    list_mtime: Mapped[datetime]
+    """When one of LIST_FIELDS changed last; `mtime` is that of the price itself."""
     datestart: Mapped[str | None] = mapped_column(String(19))
     dateend: Mapped[str | None] = mapped_column(String(19))
 
@@ -86,7 +100,7 @@ class Media(Base):
     product_id: Mapped[str] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), unique=True)
 
 
-class Stock(Base):
+class Stock(Dated, Base):
     """How many pieces are there; `level` None is unlimited."""
 
     __tablename__ = "stock"
@@ -94,12 +108,13 @@ class Stock(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[str] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
     type: Mapped[str] = mapped_column(String(64))
-    level: Mapped[int | None]
+    level: Mapped[Decimal | None]
+    """May have decimals; the JSON:API cuts them off, as a real shop's does."""
     timeframe: Mapped[str] = mapped_column(String(16))
     dateback: Mapped[str | None] = mapped_column(String(19))
 
 
-class Customer(Base):
+class Customer(Dated, Base):
     """Who may log in; `password` is a salted hash."""
 
     __tablename__ = "customer"
@@ -133,7 +148,7 @@ class Login(Base):
     expires_at: Mapped[datetime]
 
 
-class Relation(Base):
+class Relation(Dated, Base):
     """A customer's list item. Its id is never given twice, so that "removed and added again" can be seen."""
 
     __tablename__ = "relation"
@@ -153,5 +168,3 @@ class Relation(Base):
     """An object as ASCII-escaped JSON text."""
     position: Mapped[int]
     status: Mapped[int]
-    ctime: Mapped[datetime]
-    mtime: Mapped[datetime]
