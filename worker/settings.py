@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from worker.settings_urls import BrokerUrl, DatabaseUrl, LinkPattern, OptionalUrl, ShopUrl, is_postgresql
+from worker.settings_urls import BrokerUrl, DatabaseUrl, LinkPattern, OptionalUrl, ShopUrl, is_postgresql, same_origin
 from worker.settings_values import (
     Address,
     CertificateFile,
@@ -199,6 +199,8 @@ class Shop(_Section):
             raise ValueError('admin is for interface = "jsonadm" or "graphql"; the customer-facing API needs customers')
         if self.interface != "jsonapi" and self.admin is None:
             raise ValueError(f'interface = "{self.interface}" needs a login in the table admin')
+        if self.admin is not None and self.admin.login_url and not same_origin(self.admin.login_url, self.url):
+            raise ValueError("admin.login_url must be on the host of url, which alone may see the password")
         if self.interface != "jsonapi" and self.customers:
             raise ValueError(
                 'customers is for interface = "jsonapi"; the admin interfaces list the customers themselves'

@@ -58,6 +58,16 @@ def _link_pattern(value: str) -> str:
     return value
 
 
+def same_origin(one: str, other: str) -> bool:
+    """Whether two (valid) web addresses have scheme, host and port in common."""
+    first, second = urlsplit(one), urlsplit(other)
+    return (first.scheme, first.hostname, _port(first)) == (second.scheme, second.hostname, _port(second))
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def is_postgresql(database_url: str) -> bool:
     """Whether the (valid) URL names a PostgreSQL database; an empty one is SQLite."""
     return database_url.startswith("postgresql")

@@ -7,6 +7,7 @@ import socket
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
@@ -18,8 +19,9 @@ from tests.support.loopback_http import Asked, LoopbackHttp, Told
 from worker.errors import ShopAnswerError, ShopUnreachableError
 from worker.settings import Account
 from worker.shop.answer import document
+from worker.shop.clock_gap import ClockGap
 from worker.shop.document import MAX_BYTES
-from worker.shop.http import MAX_REDIRECTS, READ_ATTEMPTS, Session, open_http
+from worker.shop.http import MAX_REDIRECTS, READ_ATTEMPTS, Session, TimedOutError, open_http
 
 Serve = Callable[[Callable[[Asked], Told]], LoopbackHttp]
 
@@ -76,6 +78,16 @@ def test_options_stays_options_through_a_redirect(serve: Serve, http: httpx2.Cli
     server = serve(lambda asked: Told(301, headers={"Location": "/new"}) if asked.path == "/old" else Told())
     session(http, server).read(f"{server.url}/old", "OPTIONS")
     assert [asked.method for asked in server.asked] == ["OPTIONS", "OPTIONS"]
+
+
+@pytest.mark.parametrize(("status", "asked"), [(302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")])
+def test_a_question_that_is_sent_on(status: int, asked: str, serve: Serve, http: httpx2.Client) -> None:
+    server = serve(lambda asked: Told(status, headers={"Location": "/new"}) if asked.path == "/old" else Told())
+    session(http, server).read(f"{server.url}/old", "POST", "{}")
+    assert [(request.method, request.body) for request in server.asked] == [
+        ("POST", b"{}"),
+        (asked, b"{}" if asked == "POST" else b""),
+    ]
 
 
 def test_see_other_becomes_get(serve: Serve, http: httpx2.Client) -> None:
@@ -198,9 +210,32 @@ def test_without_a_readable_pause_it_is_a_short_one(headers: dict[str, str], pau
 
 def test_a_long_pause_is_left_to_the_next_run(serve: Serve, http: httpx2.Client) -> None:
     server = serve(lambda _: Told(429, headers={"Retry-After": "3600"}))
-    with pytest.raises(ShopUnreachableError, match="asks for a pause of 3600 s"):
+    with pytest.raises(ShopUnreachableError, match="asks for a pause of 3600 s") as refused:
         session(http, server).read(server.url)
     assert len(server.asked) == 1
+    assert refused.value.retry_after == timedelta(hours=1)
+
+
+def test_a_pause_is_told_when_the_patience_is_over(serve: Serve, http: httpx2.Client) -> None:
+    server = serve(lambda _: Told(503, headers={"Retry-After": "0"}))
+    with pytest.raises(ShopUnreachableError) as refused:
+        session(http, server).read(server.url)
+    assert len(server.asked) == READ_ATTEMPTS
+    assert refused.value.retry_after == timedelta(0)
+
+
+def test_a_pause_that_a_write_is_asked_for_is_told(serve: Serve, http: httpx2.Client) -> None:
+    server = serve(lambda _: Told(429, headers={"Retry-After": "90"}))
+    with pytest.raises(ShopUnreachableError) as refused:
+        document(session(http, server).write("POST", server.url, "{}"))
+    assert refused.value.retry_after == timedelta(seconds=90)
+
+
+def test_without_patience_only_a_time_out_is_raised_at_once(serve: Serve) -> None:
+    server = serve(lambda _: Told(503 if len(server.asked) < READ_ATTEMPTS else 504))
+    with open_http(10) as http, pytest.raises(TimedOutError, match=r"^GET /x: 504$"):
+        session(http, server).read(f"{server.url}/x", patient=False)
+    assert len(server.asked) == READ_ATTEMPTS
 
 
 def test_a_server_that_is_not_there(http: httpx2.Client) -> None:
@@ -276,6 +311,25 @@ def test_an_answer_that_is_too_big_is_refused(serve: Serve, http: httpx2.Client)
     server = serve(lambda _: Told(body=b" " * (MAX_BYTES + 1)))
     with pytest.raises(ShopAnswerError, match=f"more than {MAX_BYTES} bytes"):
         session(http, server).read(server.url)
+
+
+def test_the_gap_between_the_clocks_is_that_of_the_newest_answer() -> None:
+    ours = iter(datetime(2026, 3, 1, 10, 0, second, tzinfo=UTC) for second in (0, 4, 10, 10, 20, 20, 30, 30))
+    dates = iter(
+        [{"Date": "Sun, 01 Mar 2026 10:01:32 GMT"}, {"Date": "Sun, 01 Mar 2026 11:00:00 +0100"}, {}, {"Date": "now"}]
+    )
+    gap = ClockGap(lambda: next(ours))
+    answer = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=next(dates)))
+    with open_http(10, answer) as http:
+        anna, bob = (Session(http, "http://shop.test", None, 10, gap) for _ in range(2))
+        assert gap.value is None
+        anna.read("http://shop.test/")
+        assert gap.value == timedelta(seconds=90.5)  # asked at :00, answered at :04, so the shop's :32 was at our :02
+        bob.read("http://shop.test/")
+        assert gap.value == timedelta(seconds=-9.5)
+        bob.read("http://shop.test/")
+        bob.read("http://shop.test/")
+    assert gap.value == timedelta(seconds=-9.5)
 
 
 def test_no_secret_reaches_a_log(serve: Serve, http: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:

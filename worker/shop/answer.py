@@ -9,6 +9,8 @@ from worker.shop.document import DocumentError, parse
 from worker.shop.http import Answer
 from worker.shop.record import member, records
 
+HTML = frozenset({"text/html", "application/xhtml+xml"})
+
 # Pointers are structure, not prose of the server: safe to show.
 _POINTER = re.compile(r"(/[A-Za-z0-9_.\-]{1,64}){1,8}", re.ASCII)
 _PASSWORD_FIELD = re.compile(rb"""type\s*=\s*["']?password""", re.IGNORECASE)
@@ -27,6 +29,11 @@ class MissingError(ShopRefusedError):
         """The document has the `meta` of the shop's JSON:API, so that no proxy or framework wrote it."""
 
 
+def asks_for_a_password(page: bytes) -> bool:
+    """Whether an HTML page is one to log in at."""
+    return _PASSWORD_FIELD.search(page) is not None
+
+
 def document(answer: Answer) -> dict[str, Json]:
     """The JSON:API document of a successful answer. Raises the ShopError that fits anything else."""
     if 200 <= answer.status < 300:
@@ -35,8 +42,8 @@ def document(answer: Answer) -> dict[str, Json]:
 
 
 def _parsed(answer: Answer) -> dict[str, Json]:
-    if answer.content_type in {"text/html", "application/xhtml+xml"}:
-        if _PASSWORD_FIELD.search(answer.body):
+    if answer.content_type in HTML:
+        if asks_for_a_password(answer.body):
             raise ShopLoginError(f"{answer.where}: a login page instead of data; check the customer's token or cookie")
         raise ShopAnswerError(
             f"{answer.where}: an HTML page instead of data ({answer.status}); check the source's url, "
@@ -57,7 +64,7 @@ def _raise_status(answer: Answer) -> NoReturn:
     if answer.status == 419:
         raise CsrfRefusedError(f"{failed}; the shop refused the CSRF token")
     if answer.status == 429 or answer.status >= 500:
-        raise ShopUnreachableError(f"{failed}; the shop can't answer now")
+        raise ShopUnreachableError(f"{failed}; the shop can't answer now", answer.retry_after)
     if answer.status >= 400:
         problem = _problem(answer)
         pointers = sorted(_pointers(problem))

@@ -23,6 +23,14 @@ class Cookies:
         """The `Cookie` header to send; empty for none."""
         return "; ".join(f"{name}={value}" for name, value in self._values.items())
 
+    def get(self, name: str) -> str | None:
+        """The value of one cookie."""
+        return self._values.get(name)
+
+    def clear(self) -> None:
+        """Forget all of them: the session is over."""
+        self._values.clear()
+
     def update(self, set_cookies: Iterable[str], date: str | None) -> None:
         """Take over the `Set-Cookie` headers of an answer whose `Date` header is given."""
         for set_cookie in set_cookies:

@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal, NoReturn
@@ -11,12 +12,14 @@ import httpx2
 import stamina
 
 from worker.errors import ShopAnswerError, ShopUnreachableError
-from worker.settings import Account
+from worker.settings import Account, AdminLogin
+from worker.shop.clock_gap import ClockGap
 from worker.shop.cookies import Cookies
 from worker.shop.document import MAX_BYTES
 from worker.shop.urls import follow, path_of
 
-ReadMethod = Literal["GET", "OPTIONS"]
+ReadMethod = Literal["GET", "OPTIONS", "POST"]
+"""POST where it only asks, as GraphQL does."""
 WriteMethod = Literal["POST", "PATCH", "DELETE"]
 
 READ_ATTEMPTS = 3
@@ -34,12 +37,12 @@ for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-class _TransientError(ShopUnreachableError):
-    """Worth asking again, after `wait` seconds where the shop said so."""
+class TimedOutError(ShopUnreachableError):
+    """No complete answer in time: asked for less, the shop may be fast enough."""
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.wait = wait
+
+class _TransientError(ShopUnreachableError):
+    """Worth asking again, after `retry_after` where the shop said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,15 @@ class Answer:
     content_type: str
     url: str = field(repr=False)
     body: bytes = field(repr=False)
+    location: str | None = field(default=None, repr=False)
+    """Where a redirect leads, as the shop wrote it."""
+    retry_after: timedelta | None = None
+    """The pause the shop asks for."""
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it is a redirect that can be followed."""
+        return self.status in _REDIRECTS and self.location is not None
 
 
 def open_http(timeout_seconds: float, transport: httpx2.BaseTransport | None = None) -> httpx2.Client:
@@ -70,89 +82,122 @@ def open_http(timeout_seconds: float, transport: httpx2.BaseTransport | None = N
 
 
 class Session:
-    """One customer's session with the shop at `base`, without an account a stranger's.
+    """One login's session with the shop at `base`, without a login a stranger's.
 
     Each answer has to be complete within about `timeout_seconds`.
     """
 
-    def __init__(self, client: httpx2.Client, base: str, account: Account | None, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        client: httpx2.Client,
+        base: str,
+        account: Account | AdminLogin | None,
+        timeout_seconds: float,
+        clock_gap: ClockGap | None = None,
+    ) -> None:
+        """Sessions with one shop may share a clock gap."""
         self.base = base
+        self.clock_gap = clock_gap or ClockGap()
+        self.cookies = Cookies(account.cookie.get_secret_value() if account and account.cookie else "")
+        self.headers: dict[str, str] = {}
+        """Sent with every request besides the usual ones."""
         self._client = client
         self._timeout = timeout_seconds
         self._token = account.token if account else None
-        self._cookies = Cookies(account.cookie.get_secret_value() if account and account.cookie else "")
 
-    def read(self, url: str, method: ReadMethod = "GET") -> Answer:
+    def read(self, url: str, method: ReadMethod = "GET", body: str | None = None, *, patient: bool = True) -> Answer:
         """Ask, follow redirects within the origin and ask again after transport errors, 429, 502, 503 and 504.
 
-        Raises ShopUnreachableError, and ShopAnswerError for answers that are too big, broken or lead elsewhere.
+        Without patience a time-out is raised at once (TimedOutError). Raises ShopUnreachableError, and ShopAnswerError for
+        answers that are too big, broken or lead elsewhere.
         """
         for attempt in stamina.retry_context(
-            on=_again, attempts=READ_ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=5, wait_jitter=0.5
+            on=_again if patient else _again_unless_timed_out,
+            attempts=READ_ATTEMPTS,
+            timeout=None,
+            wait_initial=0.5,
+            wait_max=5,
+            wait_jitter=0.5,
         ):
             with attempt:
-                return self._read_once(url, method)
+                return self._read_once(url, method, body)
         raise AssertionError("stamina returns or raises")
 
-    def write(self, method: WriteMethod, url: str, body: str | None) -> Answer:
-        """Send once, never again. Raises ShopUnreachableError; whether the shop carried it out, only reading back tells."""
+    def send(self, method: WriteMethod, url: str, body: str | None, content_type: str = "application/json") -> Answer:
+        """Send once, never again, and return whatever is answered, a redirect too.
+
+        Raises ShopUnreachableError; whether the shop carried it out, only reading back tells.
+        """
         try:
-            answer, headers = self._exchange(method, url, body)
+            return self._exchange(method, url, body, content_type)
         except _UNSENT as error:
             raise ShopUnreachableError(f"{method} {path_of(url)}: {_named(error)}; nothing was sent") from None
         except httpx2.HTTPError as error:
             raise ShopUnreachableError(
                 f"{method} {path_of(url)}: {_named(error)}; it is not known whether the shop carried it out"
             ) from None
-        if "location" in headers and answer.status in _REDIRECTS:
+
+    def write(self, method: WriteMethod, url: str, body: str | None) -> Answer:
+        """Send once, as `send` does. Raises ShopAnswerError for a redirect."""
+        answer = self.send(method, url, body)
+        if answer.redirects:
             raise ShopAnswerError(
                 f"{answer.where}: redirected ({answer.status}), which a write never follows; "
                 "check the source's url and the customer's login"
             )
         return answer
 
-    def _read_once(self, url: str, method: ReadMethod) -> Answer:
+    def _read_once(self, url: str, method: ReadMethod, body: str | None) -> Answer:
         seen: set[str] = set()
         while True:
             seen.add(url)
             try:
-                answer, headers = self._exchange(method, url, None)
+                answer = self._exchange(method, url, body)
             except httpx2.DecodingError:
                 raise ShopAnswerError(f"{method} {path_of(url)}: the compressed answer is broken") from None
+            except (httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
+                raise TimedOutError(f"{method} {path_of(url)}: {_named(error)}") from None
             except httpx2.HTTPError as error:
                 raise _TransientError(f"{method} {path_of(url)}: {_named(error)}") from None
             if answer.status in _TRANSIENT:
-                _raise_transient(answer, headers)
-            if answer.status not in _REDIRECTS or "location" not in headers:
+                _raise_transient(answer)
+            if not answer.redirects:
                 return answer
-            url = follow(headers["location"], url)
-            method = "GET" if answer.status == 303 else method
+            url = follow(answer.location, url)
+            if answer.status == 303 or (method == "POST" and answer.status in {301, 302}):
+                method, body = "GET", None
             if url in seen or len(seen) > MAX_REDIRECTS:
                 raise ShopAnswerError(f"{answer.where}: the shop redirects in a circle or too often")
 
-    def _exchange(self, method: str, url: str, body: str | None) -> tuple[Answer, httpx2.Headers]:
+    def _exchange(self, method: str, url: str, body: str | None, content_type: str = "application/json") -> Answer:
         where = f"{method} {path_of(url)}"
         url = follow(url, self.base)
-        deadline = time.monotonic() + self._timeout
-        request = self._client.build_request(method, url, headers=self._headers(body), content=body)
+        deadline, asked = time.monotonic() + self._timeout, self.clock_gap.now()
+        headers = self._headers() if body is None else {**self._headers(), "Content-Type": content_type}
+        request = self._client.build_request(method, url, headers=headers, content=body)
         response = self._client.send(request, stream=True)
         try:
+            self.clock_gap.note(response.headers.get("date"), asked)
             content = _bounded(response, where, deadline)
         finally:
             response.close()
-        self._cookies.update(response.headers.get_list("set-cookie"), response.headers.get("date"))
-        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        answer = Answer(where=where, status=response.status_code, content_type=content_type, url=url, body=content)
-        return answer, response.headers
+        self.cookies.update(response.headers.get_list("set-cookie"), response.headers.get("date"))
+        return Answer(
+            where=where,
+            status=response.status_code,
+            content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
+            url=url,
+            body=content,
+            location=response.headers.get("location"),
+            retry_after=_retry_after(response.headers),
+        )
 
-    def _headers(self, body: str | None) -> dict[str, str]:
-        headers = {}
+    def _headers(self) -> dict[str, str]:
+        headers = dict(self.headers)
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.get_secret_value().strip()}"
-        if cookies := self._cookies.header():
+        if cookies := self.cookies.header():
             headers["Cookie"] = cookies
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         return headers
 
 
@@ -170,29 +215,33 @@ def _bounded(response: httpx2.Response, where: str, deadline: float) -> bytes:
     return bytes(content)
 
 
-def _raise_transient(answer: Answer, headers: httpx2.Headers) -> NoReturn:
-    wait = _retry_after(headers)
-    if wait is not None and wait > MAX_WAIT_SECONDS:
-        raise ShopUnreachableError(f"{answer.where}: {answer.status}, and the shop asks for a pause of {wait:.0f} s")
-    raise _TransientError(f"{answer.where}: {answer.status}", wait)
+def _raise_transient(answer: Answer) -> NoReturn:
+    message, pause = f"{answer.where}: {answer.status}", answer.retry_after
+    if pause is not None and pause.total_seconds() > MAX_WAIT_SECONDS:
+        raise ShopUnreachableError(f"{message}, and the shop asks for a pause of {pause.total_seconds():.0f} s", pause)
+    raise (TimedOutError if answer.status == 504 else _TransientError)(message, pause)
 
 
-def _retry_after(headers: httpx2.Headers) -> float | None:
-    """Seconds (RFC 9110, 10.2.3); a date counts from the answer's own Date, so that clocks need not agree."""
+def _retry_after(headers: httpx2.Headers) -> timedelta | None:
+    """The pause (RFC 9110, 10.2.3); a date counts from the answer's own Date, so that clocks need not agree."""
     value = headers.get("retry-after", "")
     if value.isascii() and value.isdecimal():
-        return float(value[:9])
+        return timedelta(seconds=int(value[:9]))
     try:
         pause = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError):
         return None
-    return max(0.0, pause.total_seconds())
+    return max(timedelta(0), pause)
 
 
 def _again(error: Exception) -> bool | float:
-    if not isinstance(error, _TransientError):
+    if not isinstance(error, _TransientError | TimedOutError):
         return False
-    return True if error.wait is None else error.wait
+    return True if error.retry_after is None else error.retry_after.total_seconds()
+
+
+def _again_unless_timed_out(error: Exception) -> bool | float:
+    return _again(error) if isinstance(error, _TransientError) else False
 
 
 def _named(error: httpx2.HTTPError) -> str:

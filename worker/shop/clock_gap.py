@@ -1,0 +1,31 @@
+"""How far a shop's clock is ahead of ours, by the Date header of its answers (RFC 9110, 6.6.1). Shown, never decided by."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+_HALF_A_SECOND = timedelta(seconds=0.5)  # the header has whole seconds, cut off
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class ClockGap:
+    """The newest measurement of one shop; all sessions with it share one."""
+
+    def __init__(self, clock: Callable[[], datetime] = _system_clock) -> None:
+        self.value: timedelta | None = None
+        """Shop minus ours, exact to about a second; None while unknown."""
+        self.now = clock
+        """Our time, aware."""
+
+    def note(self, date: str | None, asked: datetime) -> None:
+        """An answer whose Date header is given has just arrived; `asked` is when its request left."""
+        try:
+            told = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        if told.tzinfo is None:
+            return
+        self.value = told + _HALF_A_SECOND - (asked + (self.now() - asked) / 2)
