@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.shop.document import MAX_BYTES, MAX_DEPTH, DocumentError, encode, parse
+from worker.shop.document import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, DocumentError, encode, parse
 
 
 def test_numbers_with_a_point_become_decimals_digit_for_digit() -> None:
@@ -24,6 +24,9 @@ def test_numbers_with_a_point_become_decimals_digit_for_digit() -> None:
     [
         (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' twice"),
         (b'{"data": {"\\u00e4": 1, "\xc3\xa4": 2}}', r"the key '\\xe4' twice"),
+        (b'{"a" : 1, "a": 2}', "the key 'a' twice"),
+        (b'{"a": "x\\": ", "b"\n:2, "a" :"y"}', "the key 'a' twice"),
+        (b'{"a": [{"b": 1, "b" \t: 2}]}', "the key 'b' twice"),
         (b'\xef\xbb\xbf{"a": 1}', "byte order mark"),
         (b'{"a": "\xff"}', "no valid UTF-8 at byte 7"),
         (b'{"a": NaN}', "NaN"),
@@ -66,6 +69,41 @@ def test_the_deepest_allowed_nesting_is_read() -> None:
 def test_brackets_inside_of_strings_are_no_nesting() -> None:
     text = '["{' * 1000 + '\\"'
     assert parse(json.dumps({"a": text, text: 1}).encode()) == {"a": text, text: 1}
+
+
+def test_quotes_and_colons_inside_of_strings_are_no_keys() -> None:
+    text = '"a": 1, "a" : 2'
+    assert parse(json.dumps({"a": text, text: [text]}).encode()) == {"a": text, text: [text]}
+
+
+def test_long_numbers_are_read_up_to_the_limit() -> None:
+    assert parse(b'{"a": ' + b"9" * MAX_DIGITS + b"}") == {"a": int("9" * MAX_DIGITS)}
+    with pytest.raises(DocumentError, match="a number of 1001 characters"):
+        parse(b'{"a": ' + b"9" * (MAX_DIGITS + 1) + b"}")
+
+
+written = st.recursive(
+    st.sampled_from(["1", '"a"', '"\\": "', "[]"]),
+    lambda inner: st.lists(
+        st.tuples(st.sampled_from(['"a"', '"b"', '"c"']), st.sampled_from(["", " ", "\n\t"]), inner)
+    ).map(lambda members: "{" + ", ".join(f"{key}{gap}:{value}" for key, gap, value in members) + "}"),
+    max_leaves=8,
+)
+
+
+@given(written)
+def test_a_key_that_occurs_twice_is_found_wherever_and_however_it_is_written(value: str) -> None:
+    def check(pairs: list[tuple[str, object]]) -> None:
+        assert len({key for key, _ in pairs}) == len(pairs)
+
+    text = f'{{"top": {value}}}'
+    try:
+        json.loads(text, object_pairs_hook=check)
+    except AssertionError:
+        with pytest.raises(DocumentError, match="twice"):
+            parse(text.encode())
+    else:
+        assert parse(text.encode()) == json.loads(text)
 
 
 def test_many_escaped_quotes_in_a_cut_string_are_refused_in_linear_time() -> None:

@@ -126,3 +126,33 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
         parse_time(text, BERLIN)
     except ValueError:
         return
+
+
+@given(
+    st.datetimes().map(lambda moment: moment.replace(microsecond=0)),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"]),
+    st.booleans(),
+)
+def test_the_usual_spelling_is_read_like_every_other(moment: datetime, zone: str, later: bool) -> None:
+    def read(separator: str) -> datetime | str | None:
+        try:
+            return parse_time(moment.isoformat(separator), ZoneInfo(zone), later=later)
+        except ValueError as error:
+            return str(error)
+
+    assert read(" ") == read("T")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-01-31 24:00:00",
+        "2026-W05-1 00:00:00",
+        "2026-01-31_10:11:12",
+        "2026-01-31 10:11+02",
+        "\u0662026-01-31 10:11:12",
+    ],
+)
+def test_nothing_else_of_that_length_is_read(value: str) -> None:
+    with pytest.raises(ValueError, match=r"not a time|hour must be"):
+        parse_time(value, BERLIN)
