@@ -42,6 +42,10 @@ class AlreadyRunningError(WatchpostError):
     exit_code = 3
 
 
+class MailStateError(WatchpostError):
+    """A mail can't be changed in the state it is in; the text says why, and until when if that ends by itself."""
+
+
 class LeaseLostError(WatchpostError):
     """This process lost its lease while it worked; another one goes on, nothing of ours was written since."""
 

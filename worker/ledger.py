@@ -56,9 +56,9 @@ def _drop_undone(row: tables.Notification, seen: Situation, lens: Lens) -> Reaso
     return None if dropped_further(seen.price, row.previous_price, lens.policy) else Reason.NO_FURTHER_DROP
 
 
-def cancel(session: Session, notification: tables.Notification, reason: Reason, now: datetime) -> None:
+def cancel(session: Session, notification: tables.Notification, reason: str, now: datetime) -> None:
     """Take a notification back before it was sent: its watch is armed again as if it had never fired."""
-    notification.state, notification.reason, notification.settled_at = "cancelled", reason.value, now
+    notification.state, notification.reason, notification.settled_at = "cancelled", str(reason), now
     notification.mail_id = None
     watch = _watch_of(session, notification)
     notification.relation.unscanned = True  # what counts as told changes, and with it what holds

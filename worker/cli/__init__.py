@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from worker import __version__
-from worker.cli import demo, inspect, relations, service, setup, shop, stages
+from worker.cli import demo, inspect, outbox, relations, service, setup, shop, stages
 from worker.cli.common import Context
 
 
@@ -37,6 +37,7 @@ for command in (
     inspect.status,
     inspect.explain,
     inspect.preview,
+    outbox.outbox,
     relations.relations,
     setup.pause,
     setup.resume,

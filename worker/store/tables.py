@@ -323,6 +323,8 @@ class Mail(Base):
     next_attempt_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     ambiguous_attempts: Mapped[int] = mapped_column(default=0)
+    releases: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How often an operator released it: it may have arrived once more than its ambiguous attempts tell of."""
     lease_token: Mapped[str | None] = mapped_column(String(36))
     lease_until: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
@@ -337,6 +339,14 @@ class Suppression(Base):
     address_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     reason: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
+
+
+class Erased(Base):
+    """A customer who was erased, by the keyed hash of source and id: no sync brings him back."""
+
+    __tablename__ = "erased"
+    customer_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    erased_at: Mapped[datetime]
 
 
 class Lease(Base):

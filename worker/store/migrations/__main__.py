@@ -15,7 +15,8 @@ from worker.store.session import Store
 def main(message: str) -> None:
     """Write `versions/vNNNN_message.py`."""
     config = schema.alembic_config()
-    number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    number = int(newest or 0) + 1
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{Path(folder) / 'scratch.db'}")
         if number > 1:
