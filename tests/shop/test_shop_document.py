@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.shop.document import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, DocumentError, encode, parse
+from worker.shop.document import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, DocumentError, encode, parse, parse_value
 
 
 def test_numbers_with_a_point_become_decimals_digit_for_digit() -> None:
@@ -109,6 +109,20 @@ def test_a_key_that_occurs_twice_is_found_wherever_and_however_it_is_written(val
 def test_many_escaped_quotes_in_a_cut_string_are_refused_in_linear_time() -> None:
     with pytest.raises(DocumentError, match="not JSON"):
         parse(b'{"a": "' + b'\\"' * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("[]", []), ('"a"', "a"), ("null", None), ("1.50", Decimal("1.50")), (' {"a":[1]} ', {"a": [1]})],
+)
+def test_json_inside_of_a_string_may_be_any_value(text: str, value: object) -> None:
+    assert parse_value(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "no json", "NaN", '{"a":1,"a":2}', "[" * 100 + "]" * 100, "9" * 5000, "\ufeff1"])
+def test_json_inside_of_a_string_is_read_as_strictly(text: str) -> None:
+    with pytest.raises(DocumentError):
+        parse_value(text)
 
 
 @given(st.binary(max_size=200))

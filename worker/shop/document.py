@@ -1,8 +1,6 @@
 """JSON as shops send it, read strictly and within limits, and written so that it reads back the same. Pure."""
 
 import json
-import re
-from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
@@ -12,11 +10,8 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_DIGITS = 1000
 
-# A string literal (closed or cut off by the end of the text) or one bracket; strings are matched to be skipped.
-# Every `"` starts a match, so that no text makes this slower than linear.
-_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
-_SPACED_COLON = re.compile(r'"[ \t\n\r]+:')
-_SURELY_SHORT = 10**18
+_CONTAINERS = (dict, list)
+_TOO_DEEP = f"more than {MAX_DEPTH} nested levels"
 
 
 class DocumentError(ValueError):
@@ -38,11 +33,23 @@ def parse(body: bytes) -> dict[str, Json]:
         raise DocumentError(f"no valid UTF-8 at byte {error.start}") from None
     if text.startswith("\ufeff"):
         raise DocumentError("a byte order mark before the JSON")
+    value = parse_value(text)
+    if not isinstance(value, dict):
+        raise DocumentError("not an object at the top")
+    return value
+
+
+def parse_value(text: str) -> Json:
+    """Read any JSON value, as strictly as `parse`, from what is text already. Raises DocumentError."""
     try:
-        value = json.loads(text, parse_float=_decimal, parse_constant=_constant)
-    except (ValueError, RecursionError):
-        return _read_strictly(text)
-    return value if isinstance(value, dict) and _is_sound(text, value) else _read_strictly(text)
+        value: Json = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        # From None: the error carries the whole document, which no log should show.
+        raise DocumentError(f"not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise DocumentError(_TOO_DEEP) from None
+    _check_depth(value)
+    return value
 
 
 def encode(value: Json) -> str:
@@ -50,60 +57,20 @@ def encode(value: Json) -> str:
     return _encode(value, MAX_DEPTH)
 
 
-def _is_sound(text: str, value: dict[str, Json]) -> bool:
-    """Whether no rule can be broken that the quick reader does not know: depth, length of numbers, keys that occur twice.
-
-    Of a key that occurs twice one is lost, so there are fewer members than keys in the text. Quotes before colons inside
-    of strings look like keys, too; then nobody can tell this way.
-    """
-    members, depth = 0, 0
-    level: list[Any] = [value]
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            return False
-        below: list[Any] = []
-        for container in level:
-            if type(container) is dict:
-                members += len(container)
-                items: Iterable[Any] = container.values()
-            else:
-                items = container
-            for item in items:
-                kind = type(item)
-                if kind is dict or kind is list:
-                    below.append(item)
-                elif kind is int and not -_SURELY_SHORT < item < _SURELY_SHORT:
-                    return False
-        level = below
-    return members == text.count('":') + len(_SPACED_COLON.findall(text))
-
-
-def _read_strictly(text: str) -> dict[str, Json]:
-    """Slow, and says what is wrong."""
-    _check_depth(text)
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_int=_int, parse_float=_decimal, parse_constant=_constant
-        )
-    except json.JSONDecodeError as error:
-        # From None: the error carries the whole document, which no log should show.
-        raise DocumentError(f"not JSON: {error.msg} at character {error.pos}") from None
-    if not isinstance(value, dict):
-        raise DocumentError("not an object at the top")
-    return value
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    for match in _STRUCTURE.finditer(text):
-        mark = match.group()
-        if mark in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise DocumentError(f"more than {MAX_DEPTH} nested levels")
-        elif mark in "]}":
-            depth -= 1
+def _check_depth(value: Json) -> None:
+    """Level by level, which is far cheaper than counting brackets outside of strings before parsing."""
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, _CONTAINERS)
+        ]
+    if level:
+        raise DocumentError(_TOO_DEEP)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -137,6 +104,9 @@ def _check_length(text: str) -> None:
 
 def _constant(text: str) -> NoReturn:
     raise DocumentError(f"{text}, which JSON does not have")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_int, parse_float=_decimal, parse_constant=_constant)
 
 
 def _encode(value: Json, depth: int) -> str:
