@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class PageSize:
     """Adapts between `least` and `most`. Pure: callers tell how long an answer took, in seconds.
 
-    An answer slower than `slow` halves the size, a time-out quarters it; answers faster than `quick` let it grow by half.
-    Only a full page says anything about a larger one.
+    An answer slower than `slow` halves the size, a time-out quarters it and keeps it below what timed out; answers faster
+    than `quick` let it grow by half. Only a full page says anything about a larger one.
     """
 
     start: int
@@ -34,5 +34,6 @@ class PageSize:
         """No answer in time. True: the page is smaller now, ask again; False: it was as small as it gets."""
         if self.size <= self.least:
             return False
+        self.most = max(self.least, self.size // 2)
         self.size = max(self.least, self.size // 4)
         return True
