@@ -4,7 +4,7 @@ What differs must stand in DIFFERENCES with its reason, and what stands there mu
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.shopserver.front import FIXTURES, Front
+from tests.support.documents import differences
 
 RECORDINGS = [json.loads(path.read_text()) for path in sorted((FIXTURES / "recordings").glob("*.json"))]
 PASSWORDS = {"1": "annas password", "3": "cems password"}
@@ -197,25 +198,3 @@ def replay(front: Front, recording: dict[str, Any]) -> httpx2.Response:
     headers = {name: value for name, value in request["headers"].items() if name != "Cookie"}
     content = body if body is None or isinstance(body, str) else json.dumps(body)
     return client.request(request["method"], url, headers=headers, content=content)
-
-
-def differences(theirs: object, ours: object, place: str = "") -> Iterator[tuple[str, str, object]]:
-    """Where two documents differ: (path, kind, both sides); `#` stands for any place in a list."""
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in theirs.keys() | ours.keys():
-            inside = f"{place}/{key}".lstrip("/")
-            if key not in ours:
-                yield inside, "missing", theirs[key]
-            elif key not in theirs:
-                yield inside, "extra", ours[key]
-            else:
-                yield from differences(theirs[key], ours[key], inside)
-    elif isinstance(theirs, list) and isinstance(ours, list):
-        if len(theirs) != len(ours):
-            yield place, "length", (theirs, ours)
-        for one, other in zip(theirs, ours, strict=False):
-            yield from differences(one, other, f"{place}/#")
-    elif type(theirs) is not type(ours):
-        yield place, "type", (theirs, ours)
-    elif theirs != ours:
-        yield place, "value", (theirs, ours)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN = "admin-token-0123456789"
 USERNAME = "admin@shop.test"
@@ -75,7 +75,13 @@ class AdminHost:
             await response(scope, receive, send)
             return
 
-        async def again() -> dict[str, object]:
+        read = False
+
+        async def again() -> Message:
+            nonlocal read
+            if read:
+                return await receive()  # until the client is gone
+            read = True
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.inner({**scope, "groups": self.groups}, again, send)

@@ -25,10 +25,14 @@ class Relations:
 
 def parse_relations(listed: Iterable[Record], customer_id: str, zone: ZoneInfo) -> Relations:
     """Read a customer's relations. An id that occurs twice with different content is kept once, as defective."""
+    return gathered(parse_relation(record, customer_id, zone) for record in listed)
+
+
+def gathered(parsed: Iterable[Relation | None]) -> Relations:
+    """Each relation once, and how many had no usable id."""
     found: dict[str, Relation] = {}
     unreadable = 0
-    for record in listed:
-        relation = parse_relation(record, customer_id, zone)
+    for relation in parsed:
         if relation is None:
             unreadable += 1
         elif (known := found.setdefault(relation.id, relation)) != relation and known.defect is None:
@@ -42,10 +46,13 @@ def parse_relation(record: Record, customer_id: str, zone: ZoneInfo) -> Relation
     `config` is passed on as it is. Times are naive in the shop and become UTC; an end in the doubled hour of a clock
     change is the later one.
     """
-    fields = _Fields(obj(record.get("attributes")))
+    fields = Fields(obj(record.get("attributes")), PREFIX)
     relation_id = usable_id(record.get("id")) or usable_id(fields.value("id"))
-    if relation_id is None:
-        return None
+    return None if relation_id is None else relation_of(fields, relation_id, customer_id, zone)
+
+
+def relation_of(fields: "Fields", relation_id: str, customer_id: str, zone: ZoneInfo) -> Relation:
+    """The relation these fields make, whichever interface they came by."""
     return Relation(
         id=relation_id,
         customer_id=customer_id,
@@ -62,51 +69,56 @@ def parse_relation(record: Record, customer_id: str, zone: ZoneInfo) -> Relation
     )
 
 
-class _Fields:
-    """The attributes of one record; remembers the first that could not be read."""
+class Fields:
+    """The attributes of one record, whose names begin with `prefix`; remembers the first that could not be read."""
 
-    def __init__(self, attributes: Record) -> None:
+    def __init__(self, attributes: Record, prefix: str) -> None:
         self._attributes = attributes
+        self._prefix = prefix
         self.defect: Defect | None = None
 
     def value(self, name: str) -> Json:
-        return self._attributes.get(PREFIX + name)
+        """As the shop gives it; None where it does not."""
+        return self._attributes.get(self._prefix + name)
+
+    def note(self, code: str, field: str) -> None:
+        """This field could not be read."""
+        if self.defect is None:
+            self.defect = Defect(code, f"{PREFIX}{field}={shown(self.value(field))}")
 
     def name(self, field: str, *, missing: str | None, bad: str) -> str:
         value = self.value(field)
         if value in (None, ""):
             if missing is not None:
-                self._note(missing, field)
+                self.note(missing, field)
             return ""
         if not isinstance(value, str):
-            self._note(bad, field)
+            self.note(bad, field)
         return text(value)
 
     def refid(self) -> str:
         value = self.value("refid")
         if value in (None, ""):
-            self._note("no_refid", "refid")
+            self.note("no_refid", "refid")
             return ""
         refid = usable_id(value)
         if refid is None:
-            self._note("bad_refid", "refid")
+            self.note("bad_refid", "refid")
         return refid or text(value)
 
     def number(self, field: str, default: int, bad: str) -> int:
-        if PREFIX + field not in self._attributes:
+        if self._prefix + field not in self._attributes:
             return default
         return self._read(lambda: whole_number(self.value(field)), 0, bad, field)
 
     def time(self, field: str, zone: ZoneInfo, *, later: bool = False) -> datetime | None:
-        return self._read(lambda: parse_time(self.value(field), zone, later=later), None, "bad_date", field)
+        if (value := self.value(field)) is None:
+            return None
+        return self._read(lambda: parse_time(value, zone, later=later), None, "bad_date", field)
 
     def _read(self, read: Callable[[], T], otherwise: T, bad: str, field: str) -> T:
         try:
             return read()
         except ValueError:
-            self._note(bad, field)
+            self.note(bad, field)
             return otherwise
-
-    def _note(self, code: str, field: str) -> None:
-        if self.defect is None:
-            self.defect = Defect(code, f"{PREFIX}{field}={shown(self.value(field))}")

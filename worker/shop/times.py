@@ -1,6 +1,7 @@
 """The shop's naive local times and our aware UTC."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,16 @@ _TIME = re.compile(
     r"(?:[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:(Z)|([+-])(\d\d):?(\d\d))?)?",
     re.ASCII,
 )
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
+
+
+def latest(times: Iterable[Json]) -> str | None:
+    """The latest of naive times as the shop writes them, as text; anything else is passed over."""
+    found = ""
+    for time in times:
+        if isinstance(time, str) and time > found and _WRITTEN.fullmatch(time):
+            found = time
+    return found or None
 
 
 def parse_time(value: Json, zone: ZoneInfo, *, later: bool = False) -> datetime | None:
