@@ -33,6 +33,15 @@ def test_status_counts_relations_mails_and_the_last_runs(imported: Run, ask: Cal
     assert "watchpost explain main:" in text
 
 
+def test_without_a_shop_status_says_what_to_add(
+    imported: Run, config: Path, config_text: Callable[[str, str], None]
+) -> None:
+    text = config.read_text(encoding="utf-8")
+    config_text(text[text.index("[sources.main]") :], "")
+    assert "add a table [sources.NAME]" in imported("status").stdout
+    assert "add [sources.NAME]" in imported("sync").stderr
+
+
 def test_explain_names_every_rule_with_its_inputs(imported: Run, ask: Callable[..., Any]) -> None:
     good, _ = _ids(ask)
     told = ask("explain", f"main:{good}")

@@ -43,7 +43,7 @@ def status(context: Context, as_json: bool) -> None:
             + escape(switch["reason"] or "no reason given")
         )
     if not told["sources"]:
-        out.print("No shop is connected: add a table [sources.NAME] to the settings.")
+        out.print("No shop is connected: add a table [sources.NAME] to the settings.", markup=False)
     for name, source in told["sources"].items():
         _print_source(name, source)
     mails = {key: value for key, value in told["mails"].items() if key != "oldest_open" and value}
@@ -63,8 +63,9 @@ def _print_source(name: str, source: dict[str, Any]) -> None:
     out.print(f"  customers {_line(source['customers'])}")
     out.print(f"  relations {_line(source['relations'])}")
     if source["rejected"]:
-        examples = ", ".join(f"{name}:{shop_id}" for shop_id in source["rejected_relations"][:5])
-        out.print(f"  [red]rejected[/] {_line(source['rejected'])}; see: watchpost explain {examples}")
+        examples = [escape(f"{name}:{shop_id}") for shop_id in source["rejected_relations"][:5]]
+        out.print(f"  [red]rejected[/] {_line(source['rejected'])} ({', '.join(examples)})")
+        out.print(f"    why: watchpost explain {examples[0]}")
 
 
 def _flat(counts: dict[str, Any] | None) -> dict[str, Any]:

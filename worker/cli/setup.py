@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 import click
+from rich.markup import escape
 
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
 from worker.configuration import database_url, describe, require_sender
@@ -49,7 +50,7 @@ def config(context: Context, as_json: bool) -> None:
     width = max(len(row.key) for row in rows)
     for row in rows:
         out.print(f"{row.key:<{width}} = {row.value or '(empty)'}", markup=False, end="")
-        out.print(f"  [dim]({row.origin})[/]")
+        out.print(f"  [dim]({escape(row.origin)})[/]")
 
 
 @click.command()
