@@ -1,11 +1,14 @@
-"""What all tests of the shop's API share."""
+"""What all tests of the shop's API share. `front` is our own shop over HTTP, with the recorded shop's data."""
 
 from collections.abc import Iterator
 
 import pytest
 import stamina
 
+from tests.shopserver.conftest import front, make_front, served
 from worker.shop.http import READ_ATTEMPTS
+
+__all__ = ["front", "make_front", "served"]
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,10 @@ class Front:
         """Serve the shop in another mode (prefix, csrf, timezone, ...)."""
         self._door.app = create_app(self.store, **{"currency": "USD", **modes})
 
+    def serve(self, app: ASGIApp) -> None:
+        """Serve something else made of the same store, such as another interface."""
+        self._door.app = app
+
     def client(self, customer: str | None = None, host: str | None = None) -> httpx2.Client:
         """A client with the customer's token, or with cookies only; `host` is what it believes to talk to."""
         headers = {"Host": host} if host else {}

@@ -13,7 +13,9 @@ from worker.shop.record import Record, text, whole_number
 from worker.shop.times import parse_time
 
 
-def parse_prices(entries: Iterable[Linked], currency: str, zone: ZoneInfo, problems: Counter[str]) -> tuple[Price, ...]:
+def parse_prices(
+    entries: Iterable[Linked], currency: str, zone: ZoneInfo, problems: Counter[str], *, with_ids: bool = False
+) -> tuple[Price, ...]:
     """The prices in one currency; the shop answers in its default currency where it has no price in the one asked for.
 
     A price whose value can't be read has none; one of which anything else can't be read also counts as the price of one.
@@ -23,7 +25,8 @@ def parse_prices(entries: Iterable[Linked], currency: str, zone: ZoneInfo, probl
         if entry.item is None:
             problems["price"] += 1
         elif entry.item.get("price.currencyid") == currency:
-            prices.append(_price(entry.listed, entry.item, currency, zone, problems))
+            price = _price(entry.listed, entry.item, currency, zone, problems)
+            prices.append(replace(price, id=text(entry.item.get("price.id"))) if with_ids else price)
     return tuple(prices)
 
 

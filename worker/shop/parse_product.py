@@ -25,6 +25,8 @@ class ProductParser:
     media: Media
     included: Included
     problems: Counter[str] = field(default_factory=Counter)
+    price_ids: bool = False
+    """Whether prices are told with their ids."""
 
     def parse(self, record: Record) -> ProductReading | None:
         """One product; None where the record has no usable id.
@@ -52,7 +54,13 @@ class ProductParser:
             datestart=datestart,
             dateend=dateend,
             instock_flag=self._instock(fields) if stock is not None else None,
-            prices=parse_prices(self._linked(record, "price"), self.view.currency, self.zone, self.problems),
+            prices=parse_prices(
+                self._linked(record, "price"),
+                self.view.currency,
+                self.zone,
+                self.problems,
+                with_ids=self.price_ids,
+            ),
             stock=stock or (),
         )
 
