@@ -26,6 +26,10 @@ class DatabaseSilentError(SchemaError):
     """The database does not answer, or refuses us; it may be up in a moment."""
 
 
+class DatabaseError(WatchpostError):
+    """The database did not do its work: it is down, full, or locked by another program."""
+
+
 class TemplateError(WatchpostError):
     """A mail template is missing, broken or uses a variable that does not exist."""
 

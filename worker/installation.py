@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from worker.compose import ComposeCounts, compose
 from worker.configuration import database_url, hash_key, require_sender
 from worker.dispatch.counts import Counts
 from worker.dispatch.stage import run as send
-from worker.errors import NotFoundError
+from worker.errors import DatabaseError, NotFoundError
 from worker.freshness import recheck
 from worker.mail.render import Renderer
 from worker.progress import Progress, silent
@@ -23,9 +25,32 @@ from worker.shop.source import Source
 from worker.store import schema, tables
 from worker.store.runs import record_run
 from worker.store.session import Store
+from worker.store.steady import steady
 from worker.sync import SyncCounts, sync
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Clock = Callable[[], datetime]
+
+_STAGE_WAITS = (0.5, 5.0)
+"""Seconds before a stage that the database broke off is run again; later the next beat does that."""
+
+
+def _stage(work: "Callable[Concatenate[Installation, P], T]") -> "Callable[Concatenate[Installation, P], T]":
+    """A stage: run again where the database broke it off, which harms none of them. Other troubles raise DatabaseError."""
+    persistent = steady(work, _STAGE_WAITS)
+
+    @wraps(work)
+    def wrapper(parts: "Installation", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return persistent(parts, *args, **kwargs)
+        except OperationalError as problem:
+            reason = (str(problem.orig).splitlines() or [type(problem.orig).__name__])[0]
+            raise DatabaseError(
+                f"{parts.store.place}: {reason}. Nothing is lost: once that is mended, the next run takes up the work"
+            ) from problem
+
+    return wrapper
 
 
 class Installation:
@@ -83,6 +108,7 @@ class Installation:
         finally:
             source.close()
 
+    @_stage
     def sync(
         self,
         name: str,
@@ -107,6 +133,7 @@ class Installation:
                 progress=progress,
             )
 
+    @_stage
     def scan(self, name: str, *, now: datetime, progress: Progress = silent) -> ScanCounts:
         """Decide for one shop's watches."""
         return scan(self.store, name, self.settings, self.key, now=now, progress=progress)
@@ -115,20 +142,30 @@ class Installation:
         """What a scan would decide, writing nothing."""
         return rehearse(self.store, name, self.settings, self.key, now=now, progress=progress)
 
+    @_stage
     def compose(self, *, now: datetime, progress: Progress = silent) -> ComposeCounts:
         """Compose the mails that are due. Raises SettingsError without a sender address."""
         require_sender(self.settings)
         return compose(self.store, self.settings, self.renderer, self.key, now=now, progress=progress)
 
-    def dispatch(self, *, clock: Clock, progress: Progress = silent) -> Counts:
-        """Send the mails that are due."""
+    @_stage
+    def dispatch(
+        self, *, clock: Clock, stop: Callable[[], bool] = lambda: False, progress: Progress = silent
+    ) -> Counts:
+        """Send the mails that are due, until `stop()` is true; those on their way then are finished."""
 
         def look_again(session: Session, mail: tables.Mail, now: datetime) -> str | None:
             return recheck(session, mail, now, self.settings, self.key)
 
         with record_run(self.store, "dispatch", "", clock()) as run:
             counts = send(
-                self.store, self.settings, clock=clock, recheck=look_again, hash_key=self.key, progress=progress
+                self.store,
+                self.settings,
+                clock=clock,
+                recheck=look_again,
+                hash_key=self.key,
+                stop=stop,
+                progress=progress,
             )
             run.counts = dict(counts)
         return counts

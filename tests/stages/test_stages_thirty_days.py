@@ -1,7 +1,6 @@
 """A whole watch of thirty days, played through the Celery tasks with a frozen clock, over a real SMTP server."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,28 +9,12 @@ from freezegun import freeze_time
 from tests.support.factories import make_config
 from tests.support.fake_shop import FakeShop
 from tests.support.smtp import SmtpSink
-from tests.support.stages import KEY, START, make_settings
+from tests.support.staged import Staged
+from tests.support.stages import START, make_settings
 from worker import tasks
-from worker.installation import Installation
-from worker.settings import Settings
-from worker.shop.source import Source
 from worker.store.session import Store
 
 _TICK = timedelta(hours=12)
-
-
-class _Staged(Installation):
-    """An installation whose shop is in memory; everything else is real."""
-
-    def __init__(self, settings: Settings, store: Store, shop: FakeShop) -> None:
-        super().__init__(settings)
-        self.__dict__.update(store=store, key=KEY)
-        self._shop = shop
-
-    @contextmanager
-    def source(self, name: str) -> Iterator[Source]:
-        assert name == "main"
-        yield self._shop
 
 
 def test_a_watch_of_thirty_days_is_told_exactly_when_it_should_be(
@@ -65,7 +48,7 @@ def test_a_watch_of_thirty_days_is_told_exactly_when_it_should_be(
     }
     settings = make_settings(rules=f'[smtp]\nhost = "127.0.0.1"\nport = {smtp_sink.port}\ntls = "none"')
     monkeypatch.setattr(tasks, "installation", lambda: staged)
-    staged = _Staged(settings, store, shop)
+    staged = Staged(settings, store, shop)
     with freeze_time(START - timedelta(days=1), real_asyncio=True):
         _run_all()  # the first import, before the watch begins
     told: list[tuple[float, str]] = []

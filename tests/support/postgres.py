@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -29,6 +29,7 @@ _OPTIONS = {
     "max_connections": "200",
     "autovacuum": "off",
     "jit": "off",
+    "deadlock_timeout": "100ms",
 }
 _INITDB = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale"]
 
@@ -36,10 +37,21 @@ _INITDB = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8"
 class PostgresServer:
     """A running server. Databases are cheap copies of a template and last until they are dropped."""
 
-    def __init__(self, socket_dir: Path, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, socket_dir: Path, start: "Callable[[], subprocess.Popen[bytes]]") -> None:
         self._socket_dir = socket_dir
+        self._start = start
+        self._process = start()
         self._numbers = count(1)
+
+    @property
+    def pid(self) -> int:
+        """Of the postmaster."""
+        return self._process.pid
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._socket_dir / ".s.PGSQL.5432"
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database."""
@@ -55,6 +67,15 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Drop a database and end the connections that a test left behind."""
         self.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+    def restart(self) -> None:
+        """End every session and start again, as `pg_ctl restart -m fast` does."""
+        self.stop()
+        self._process = self._start()
+
+    def stop(self) -> None:
+        """End it as `pg_ctl stop -m fast` does: ends sessions, leaves no shared memory."""
+        process.stop(self._process, signal.SIGINT)
 
     def execute(self, statement: "SQL | psycopg.sql.Composed") -> None:
         """Run one statement as superuser in the maintenance database, outside a transaction."""
@@ -74,18 +95,27 @@ def running_postgres() -> Iterator[PostgresServer]:
         if made.wait() != 0:
             raise RuntimeError(f"initdb failed:\n{log.read_text()}")
         options = [f"--{key}={value}" for key, value in (_OPTIONS | {"unix_socket_directories": name}).items()]
-        server = process.start(
-            [binaries / "postgres", "-D", folder / "data", *options],
-            log=log,
-            cwd=folder,
-            user=user,
-            death_signal=signal.SIGINT,
-        )
+
+        def start() -> "subprocess.Popen[bytes]":
+            server = process.start(
+                [binaries / "postgres", "-D", folder / "data", *options],
+                log=log,
+                cwd=folder,
+                user=user,
+                death_signal=signal.SIGINT,
+            )
+            try:
+                wait_until(lambda: _is_up(folder, server, log), what="PostgreSQL")
+            except BaseException:
+                process.stop(server, signal.SIGINT)
+                raise
+            return server
+
+        running = PostgresServer(folder, start)
         try:
-            wait_until(lambda: _is_up(folder, server, log), what="PostgreSQL")
-            yield PostgresServer(folder, server.pid)
+            yield running
         finally:
-            process.stop(server, signal.SIGINT)  # "fast": ends sessions, leaves no shared memory
+            running.stop()
 
 
 def _connect(socket_dir: Path) -> "psycopg.Connection[tuple[object, ...]]":

@@ -31,20 +31,20 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis() -> Iterator[RedisServer]:
-    """Start a server for the block; afterwards it and its files are gone."""
+def running_redis(port: int = 0) -> Iterator[RedisServer]:
+    """Start a server for the block, on `port` or a free one; afterwards it and its files are gone."""
     with tempfile.TemporaryDirectory(prefix="watchpost-redis-") as name:
-        child, port = _start(name)
+        child, port = _start(name, port)
         try:
             yield RedisServer(port, child.pid)
         finally:
             process.stop(child)
 
 
-def _start(name: str) -> "tuple[subprocess.Popen[bytes], int]":
+def _start(name: str, given: int) -> "tuple[subprocess.Popen[bytes], int]":
     log = Path(name) / "log"
     for _ in range(_ATTEMPTS):  # another program may take the free port before Redis does
-        port = _free_port()
+        port = given or _free_port()
         options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", name, "--save", "", "--appendonly", "no"]
         child = process.start([_binary(), *options], log=log, cwd=Path(name))
         try:

@@ -75,6 +75,7 @@ class ScriptedRelay:
         self._reached: Counter[str] = Counter()
         self._arrived: list[Arrived] = []
         self._complete: list[Arrived] = []
+        self._taken: list[bytes] = []
         self._commands: list[tuple[int, str]] = []
         self._accepted = 0
         self._loop = asyncio.new_event_loop()
@@ -107,6 +108,12 @@ class ScriptedRelay:
         """The mails whose final dot arrived, whatever the relay said then, if it said anything."""
         with self._changed:
             return list(self._complete)
+
+    @property
+    def taken(self) -> list[bytes]:
+        """The contents the relay accepted, or fell silent about: it has them, or may have."""
+        with self._changed:
+            return list(self._taken)
 
     @property
     def commands(self) -> list[str]:
@@ -180,11 +187,18 @@ class ScriptedRelay:
                 self._commands.append((connection, line))
             if mail is not None:
                 self._complete.append(mail)
+                if not _is_refusal(deed):
+                    self._taken.append(mail.content)
                 if deed is DEFAULT or (isinstance(deed, str) and deed.startswith("2")):
                     self._arrived.append(mail)
             self._reached[point] += 1
             self._changed.notify_all()
         return deed
+
+
+def _is_refusal(deed: Deed | str | bytes) -> bool:
+    """4xx or 5xx."""
+    return not isinstance(deed, Deed) and deed[:1] in {"4", "5", b"4", b"5"}
 
 
 class _HangUpError(Exception):

@@ -17,6 +17,7 @@ from worker.settings import Settings
 from worker.store import outbox, suppression
 from worker.store.outbox import Final, Reaped
 from worker.store.session import Store
+from worker.store.steady import steady
 from worker.store.tables import Mail
 
 Clock = Callable[[], datetime]
@@ -39,7 +40,7 @@ class Outlook:
 
 
 class Desk:
-    """Reads and writes the outbox for one dispatch."""
+    """Reads and writes the outbox for one dispatch. Every update is fenced by the mail's token, so each may be repeated."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, recheck: Recheck, hash_key: bytes) -> None:
         self._store = store
@@ -52,12 +53,14 @@ class Desk:
             name: timedelta(minutes=shop.max_staleness_minutes) for name, shop in settings.sources.items()
         }
 
+    @steady
     def tidy(self) -> tuple[Reaped, int]:
         """Take back what died dispatchers left, and end what is too late; the latter's number is second."""
         now = self._clock()
         with self._store.begin() as session:
             return self._reap(session, now), outbox.expire(session, now)
 
+    @steady
     def look(self) -> Outlook:
         """Whether mails are due and may go."""
         now = self._clock()
@@ -66,6 +69,7 @@ class Desk:
                 return Outlook(True, route.look(session, now))
             return Outlook(False, route.Way(closed=route.closed(session)))
 
+    @steady
     def claim(self, limit: int, probing: bool) -> tuple[Reaped, list[Mail]]:
         """Lease the next mails, unless somebody closed the way meanwhile (a prober goes where it is closed)."""
         now = self._clock()
@@ -84,6 +88,7 @@ class Desk:
                 lease=self._lease,
             )
 
+    @steady
     def permit(self, mail: Mail) -> str | None:
         """None when the mail may go; else the state it is in now, or `lost`."""
         now = self._clock()
@@ -106,6 +111,7 @@ class Desk:
                 return "waiting"
             return row.state
 
+    @steady
     def mark_submitting(self, mails: Sequence[Mail]) -> list[bool]:
         """Commit that the bodies are about to go. False for those whose lease was lost."""
         with self._store.begin() as session:
@@ -114,6 +120,7 @@ class Desk:
             marked = outbox.mark_submitting(session, held, lease_now=lease_now, lease=self._lease)
         return [mail.id in marked for mail in mails]
 
+    @steady
     def sent(self, mails: Sequence[tuple[Mail, Verdict]]) -> list[str]:
         """The relay has them: `sent`, or `lost`."""
         now = self._clock()
@@ -126,11 +133,13 @@ class Desk:
                 settled |= outbox.settle_sent(session, held, now=now, reason=reason, code=code)
         return ["sent" if mail.id in settled else "lost" for mail, _ in mails]
 
+    @steady
     def reopen_route(self) -> None:
         """A probe got through."""
         with self._store.begin() as session:
             route.open_again(session)
 
+    @steady
     def failed(self, mail: Mail, verdict: Verdict) -> str:
         """The relay refuses it for good; an address that does not exist gets no mail any more."""
         now = self._clock()
@@ -139,6 +148,7 @@ class Desk:
                 suppression.suppress(session, self._hash(mail.recipient), reason=verdict.reason, now=now)
             return self._end(session, mail, "failed", now, verdict)
 
+    @steady
     def retried(self, mail: Mail, verdict: Verdict) -> str:
         """The relay refuses it for now."""
         again = self._clock() + retry.delay(mail.attempts + 1, _jitter())
@@ -153,6 +163,7 @@ class Desk:
             )
         return "retried" if kept else "lost"
 
+    @steady
     def ambiguous(self, mail: Mail, verdict: Verdict) -> str:
         """Nobody knows whether the relay has it. Returns its state, or `lost`."""
         now = self._clock()
@@ -168,24 +179,28 @@ class Desk:
             )
         return state or "lost"
 
+    @steady
     def put_off(self, mail: Mail, reason: str, until: datetime | None = None) -> None:
         """Unsent; later, without counting an attempt."""
         again = until or self._clock() + retry.delay(1, _jitter())
         with self._store.begin() as session:
             outbox.put_off(session, mail.id, _token(mail), next_attempt_at=again, reason=reason)
 
+    @steady
     def put_aside(self, mail: Mail) -> None:
         """Working on it raised an error: let others go first, unless its body may be on the way."""
         again = self._clock() + retry.delay(1, _jitter())
         with self._store.begin() as session:
             outbox.release(session, mail.id, _token(mail), next_attempt_at=again)
 
+    @steady
     def hand_back(self, mails: Iterable[Mail]) -> None:
         """Not begun; whoever comes next may have them."""
         with self._store.begin() as session:
             for mail in mails:
                 outbox.release(session, mail.id, _token(mail))
 
+    @steady
     def close_route(self, closure: route.Closure, mails: Iterable[tuple[Mail, Verdict]]) -> None:
         """Close the way. `mails` whose refusal led to that are kept; others go first when it opens again."""
         now = self._clock()
@@ -196,6 +211,7 @@ class Desk:
                 kept = _SECOND_CHANCE + verdict.reason
                 outbox.put_off(session, mail.id, _token(mail), next_attempt_at=again, reason=kept)
 
+    @steady
     def remainder(self) -> tuple[int, str | None]:
         """How many mails are pending, and why the way is closed, if it is."""
         with self._store.read() as session:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from worker.errors import AlreadyRunningError, LeaseLostError
 from worker.store import tables
 from worker.store.session import Store
+from worker.store.steady import steady
 
 
 class Lease:
@@ -37,6 +38,7 @@ class Lease:
                 f"{self.name}: another process took over while this one was held up; nothing was written since"
             )
 
+    @steady
     def release(self) -> None:
         """Give the lease back; a lost one is left alone."""
         with self._store.begin() as session:
@@ -50,6 +52,12 @@ class Lease:
 def acquire(store: Store, name: str, ttl: timedelta) -> Lease:
     """Take the lease. Raises AlreadyRunningError where somebody holds it."""
     token = str(uuid4())
+    _take(store, name, token, ttl)
+    return Lease(store, name, token, ttl)
+
+
+@steady
+def _take(store: Store, name: str, token: str, ttl: timedelta) -> None:
     try:
         with store.begin() as session:
             if session.get(tables.Lease, name) is None:
@@ -59,12 +67,12 @@ def acquire(store: Store, name: str, ttl: timedelta) -> Lease:
     with store.begin() as session:
         row = session.get_one(tables.Lease, name, with_for_update=True)
         now = store.lease_now(session)
-        if row.token is not None and row.lease_until is not None and row.lease_until > now:
+        # With our own token it is ours: the commit came through whose answer was lost.
+        if row.token not in {None, token} and row.lease_until is not None and row.lease_until > now:
             raise AlreadyRunningError(
                 f"{name} is already running (its lease lasts until {row.lease_until:%Y-%m-%d %H:%M:%S} UTC)"
             )
         row.token, row.lease_until = token, now + ttl
-    return Lease(store, name, token, ttl)
 
 
 @contextmanager

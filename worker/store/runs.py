@@ -12,6 +12,7 @@ from sqlalchemy import delete, update
 from worker.errors import AlreadyRunningError
 from worker.store import tables
 from worker.store.session import Store
+from worker.store.steady import steady
 
 
 @dataclass(slots=True)
@@ -24,9 +25,7 @@ class RunRecord:
 @contextmanager
 def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator[RunRecord]:
     """Record a run of `stage`; errors are kept by class and text and raised on. A run that found its stage busy is none."""
-    with store.begin() as session:
-        row = tables.Run(stage=stage, source=source, started_at=now)
-        session.add(row)
+    run_id = _begin(store, stage, source, now)
     record = RunRecord()
     begun = time.monotonic()
     error: str | None = "interrupted"
@@ -41,11 +40,30 @@ def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator
         error = f"{type(problem).__name__}: {problem}"
         raise
     finally:
-        with store.begin() as session:
-            session.execute(
-                delete(tables.Run).where(tables.Run.id == row.id)
-                if skipped
-                else update(tables.Run)
-                .where(tables.Run.id == row.id)
-                .values(counts=record.counts, error=error, seconds=time.monotonic() - begun)
-            )
+        if skipped:
+            _forget(store, run_id)
+        else:
+            _end(store, run_id, record.counts, error, time.monotonic() - begun)
+
+
+@steady
+def _begin(store: Store, stage: str, source: str, now: datetime) -> int:
+    with store.begin() as session:
+        row = tables.Run(stage=stage, source=source, started_at=now)
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+@steady
+def _end(store: Store, run_id: int, counts: dict[str, Any], error: str | None, seconds: float) -> None:
+    with store.begin() as session:
+        session.execute(
+            update(tables.Run).where(tables.Run.id == run_id).values(counts=counts, error=error, seconds=seconds)
+        )
+
+
+@steady
+def _forget(store: Store, run_id: int) -> None:
+    with store.begin() as session:
+        session.execute(delete(tables.Run).where(tables.Run.id == run_id))

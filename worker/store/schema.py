@@ -38,13 +38,13 @@ def check(store: Store) -> None:
     with _explained(store), store.begin() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
         if found is None:
-            raise SchemaError(f'{_name(store)} holds no Watchpost tables yet: run "watchpost init"')
+            raise SchemaError(f'{store.place} holds no Watchpost tables yet: run "watchpost init"')
         session.execute(text(_WRITE_NOTHING))
     config = alembic_config()
     _refuse_newer(store, found, config)
     needed = _known(config)[0]
     if found != needed:
-        raise SchemaError(f'{_name(store)} has schema {found}, this program needs {needed}: run "watchpost init"')
+        raise SchemaError(f'{store.place} has schema {found}, this program needs {needed}: run "watchpost init"')
 
 
 def is_empty(store: Store) -> bool:
@@ -97,14 +97,14 @@ def _foreign_keys_off(store: Store, connection: Connection) -> Iterator[None]:
 def _refuse_broken_links(store: Store, connection: Connection) -> None:
     """PostgreSQL checks by itself; SQLite did not while its foreign keys were off."""
     if store.is_sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
-        raise SchemaError(f"{_name(store)}: rows of {broken[0]} would point to rows of {broken[2]} that don't exist")
+        raise SchemaError(f"{store.place}: rows of {broken[0]} would point to rows of {broken[2]} that don't exist")
 
 
 def _refuse_newer(store: Store, found: str | None, config: Config) -> None:
     known = _known(config)
     if found is not None and found not in known:
         raise SchemaError(
-            f"{_name(store)} has schema {found}, but this program knows only up to {known[0]}: "
+            f"{store.place} has schema {found}, but this program knows only up to {known[0]}: "
             "this program is older than the database; install the version that created it, or a newer one"
         )
 
@@ -118,11 +118,4 @@ def _explained(store: Store) -> Iterator[None]:
         yield
     except DBAPIError as error:
         reason = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
-        raise DatabaseSilentError(f"{_name(store)} can't be used: {reason}") from error
-
-
-def _name(store: Store) -> str:
-    """The setting and its value, without the password and without options, which may hold one, too."""
-    url = store.engine.url
-    shown = url.set(query={key: value for key, value in url.query.items() if key == "host"})
-    return f"database.url ({shown.render_as_string(hide_password=True)})"
+        raise DatabaseSilentError(f"{store.place} can't be used: {reason}") from error

@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
+IDLE_LIMIT = "60s"
+"""After so long PostgreSQL ends a session that does nothing inside a transaction: a frozen process must not keep its locks."""
+
 _READ = "watchpost_read"
 
 
@@ -27,7 +30,8 @@ class Store:
             options["connect_args"] = {"timeout": 30}
         else:
             options["pool_pre_ping"] = True
-            options["connect_args"] = {"connect_timeout": 10, "options": "-c timezone=utc"}
+            parameters = f"-c timezone=utc -c idle_in_transaction_session_timeout={IDLE_LIMIT}"
+            options["connect_args"] = {"connect_timeout": 10, "options": parameters}
         self.engine: Engine = create_engine(parsed, **options)
         if self.is_sqlite:
             _tame_sqlite(self.engine)
@@ -44,6 +48,13 @@ class Store:
         """A transaction that only reads; on SQLite it takes no write lock, whatever others do."""
         with Session(self.engine.execution_options(**{_READ: True}), expire_on_commit=False) as session:
             yield session  # closing rolls back; a rollback of our own would make what was read unreadable
+
+    @property
+    def place(self) -> str:
+        """The setting and its value for messages, without the password and without options, which may hold one, too."""
+        url = self.engine.url
+        shown = url.set(query={key: value for key, value in url.query.items() if key == "host"})
+        return f"database.url ({shown.render_as_string(hide_password=True)})"
 
     def lease_now(self, session: Session) -> datetime:
         """The clock that leases live by: the database's on PostgreSQL, so that machines with wrong clocks agree; ours on SQLite."""
