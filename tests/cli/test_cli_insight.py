@@ -42,6 +42,13 @@ def test_without_a_shop_status_says_what_to_add(
     assert "add [sources.NAME]" in imported("sync").stderr
 
 
+def test_status_shows_what_a_run_complained_about(imported: Run, config_text: Callable[[str, str], None]) -> None:
+    config_text("[sources.main.customers.anna]", '[sources.main.customers.zoe]\ntoken = "wrong-token-0123456789"\n'
+                "[sources.main.customers.anna]")  # fmt: skip
+    imported("sync", code=1)
+    assert "! zoe: " in imported("status").stdout
+
+
 def test_explain_names_every_rule_with_its_inputs(imported: Run, ask: Callable[..., Any]) -> None:
     good, _ = _ids(ask)
     told = ask("explain", f"main:{good}")

@@ -7,12 +7,14 @@ import click
 from rich.markup import escape
 
 from worker.cli import explaining
-from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
+from worker.cli.common import Context, as_json_option, explained, out, pass_context, plain, print_json
 from worker.compose import digest_of, draft_message, recipient_of
 from worker.explain import explain as explain_relation
 from worker.explain import items
 from worker.status import status as whole_status
 from worker.tasks import utc_now
+
+_ERRORS_SHOWN = 5
 
 
 def _relation_id(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, str]:
@@ -54,6 +56,11 @@ def status(context: Context, as_json: bool) -> None:
         name = f"{run['stage']} {run['source']}".strip()
         result = f"[red]{escape(run['error'])}[/]" if run["error"] else _line(_flat(run["counts"]))
         out.print(f"[b]{name}[/] last ran {run['started']:%Y-%m-%d %H:%M:%S} UTC ({took}): {result}")
+        errors = (run["counts"] or {}).get("errors") or ()
+        for error in errors[:_ERRORS_SHOWN]:
+            out.print(f"  [red]![/] {escape(plain(error))}")
+        if len(errors) > _ERRORS_SHOWN:
+            out.print(f"  and {len(errors) - _ERRORS_SHOWN} more: watchpost status --json")
 
 
 def _print_source(name: str, source: dict[str, Any]) -> None:
