@@ -21,6 +21,7 @@ from worker.progress import Progress, silent
 from worker.scan import ScanCounts, rehearse, scan
 from worker.settings import Settings
 from worker.shop.frontend import FrontendSource
+from worker.shop.graphql import GraphqlSource
 from worker.shop.source import Source
 from worker.store import schema, tables
 from worker.store.runs import record_run
@@ -102,7 +103,8 @@ class Installation:
     @contextmanager
     def source(self, name: str) -> Iterator[Source]:
         """A connection to the shop."""
-        source = FrontendSource(name, self.settings.sources[name])
+        shop = self.settings.sources[name]
+        source: Source = GraphqlSource(name, shop) if shop.interface == "graphql" else FrontendSource(name, shop)
         try:
             yield source
         finally:
