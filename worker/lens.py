@@ -3,8 +3,7 @@
 from decimal import Decimal
 from functools import lru_cache
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from worker.domain.episode import Policy
 from worker.domain.reasons import Reason
@@ -12,7 +11,7 @@ from worker.domain.terms import Defaults
 from worker.log import address_hash
 from worker.mail.address import parse_address
 from worker.settings import Rules, Settings
-from worker.store import tables
+from worker.store import suppression, tables
 from worker.store.cases import Lens
 
 
@@ -26,8 +25,12 @@ def policy_of(rules: Rules) -> Policy:
 
 
 def make_lens(session: Session, settings: Settings, key: bytes) -> Lens:
-    """The lens of one run; `key` is the one addresses are hashed with. The suppression list is read once."""
-    suppressed = frozenset(session.scalars(select(tables.Suppression.address_hash)))
+    """The lens of one run; `key` is the one addresses are hashed with.
+
+    The suppression list may be long, so it is asked for one customer at a time, in the session that loaded the customer;
+    a list that is empty when the run begins is not asked at all.
+    """
+    nobody = suppression.is_empty(session)
 
     def undeliverable(customer: tables.Customer) -> Reason | None:
         if not customer.enabled:
@@ -35,7 +38,9 @@ def make_lens(session: Session, settings: Settings, key: bytes) -> Lens:
         address = normal_address(customer.email)
         if address is None:
             return Reason.NO_ADDRESS
-        return Reason.SUPPRESSED if suppressed and address_hash(key, address) in suppressed else None
+        if nobody or not suppression.is_suppressed(_session_of(customer), [address_hash(key, address)]):
+            return None
+        return Reason.SUPPRESSED
 
     return Lens(
         policy=policy_of(settings.rules),
@@ -46,6 +51,13 @@ def make_lens(session: Session, settings: Settings, key: bytes) -> Lens:
         },
         undeliverable=undeliverable,
     )
+
+
+def _session_of(customer: tables.Customer) -> Session:
+    session = object_session(customer)
+    if session is None:  # answering without asking could mail somebody who must not be mailed
+        raise RuntimeError(f"customer {customer.id} was judged outside the session that loaded it")
+    return session
 
 
 @lru_cache(maxsize=10_000)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from worker import __version__
-from worker.cli import demo, inspect, outbox, relations, service, setup, shop, stages
+from worker.cli import demo, inspect, outbox, relations, service, setup, shop, stages, suppress
 from worker.cli.common import Context
 
 
@@ -38,6 +38,7 @@ for command in (
     inspect.explain,
     inspect.preview,
     outbox.outbox,
+    suppress.suppress,
     relations.relations,
     setup.pause,
     setup.resume,
