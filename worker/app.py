@@ -93,6 +93,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
         every(f"scan {source}", "scan", beat.scan_seconds, source)
     every("compose", "compose", beat.compose_seconds)
     every("dispatch", "dispatch", beat.dispatch_seconds)
+    every("tidy", "tidy", beat.tidy_seconds)
     return entries
 
 

@@ -28,9 +28,11 @@ from worker.store.runs import record_run
 from worker.store.session import Store
 from worker.store.steady import steady
 from worker.sync import SyncCounts, sync
+from worker.tidy import TidyCounts, tidy
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
 Clock = Callable[[], datetime]
 
 _STAGE_WAITS = (0.5, 5.0)
@@ -171,6 +173,11 @@ class Installation:
             )
             run.counts = dict(counts)
         return counts
+
+    @_stage
+    def tidy(self, *, now: datetime, progress: Progress = silent) -> TidyCounts:
+        """Forget what the settings don't keep."""
+        return tidy(self.store, self.settings.retention, now=now, progress=progress)
 
     def without_digest_wait(self) -> None:
         """A run by hand composes at once what fires in it."""

@@ -55,6 +55,7 @@ class Schedule(_Section):
     scan_seconds: Seconds
     compose_seconds: Seconds
     dispatch_seconds: Seconds
+    tidy_seconds: Seconds
 
 
 class Rules(_Section):
@@ -129,6 +130,13 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class Retention(_Section):
+    """`[retention]`: how long what is not needed any more is kept."""
+
+    observation_days: Annotated[int, Field(ge=30)]
+    run_days: Annotated[int, Field(ge=1)]
 
 
 class Logs(_Section):
@@ -234,6 +242,7 @@ class Settings(BaseSettings):
     rules: Rules
     mail: Sender
     smtp: Smtp
+    retention: Retention
     logs: Logs
     sources: dict[SourceName, Shop]
 

@@ -67,6 +67,12 @@ def dispatch() -> dict[str, Any]:
     return _report("dispatch", "", lambda: dict(installation().dispatch(clock=utc_now)))
 
 
+@shared_task(name="worker.tasks.tidy")
+def tidy() -> dict[str, Any]:
+    """Forget what the settings don't keep."""
+    return _report("tidy", "", lambda: asdict(installation().tidy(now=utc_now())))
+
+
 @shared_task(name="worker.tasks.run")
 def run() -> dict[str, Any]:
     """All four stages, one after the other (`watchpost run --queue`)."""

@@ -38,6 +38,12 @@ def test_a_run_does_not_wait_for_the_digest(imported: Run, ask: Callable[..., An
     assert stages["dispatch"]["sent"] == 1
 
 
+def test_tidy_forgets_what_the_settings_do_not_keep(imported: Run, ask: Callable[..., Any]) -> None:
+    assert ask("tidy") == {"observations": 0, "runs": 0}
+    assert "tidy: nothing to do" in imported("tidy").stdout
+    assert "tidy" in {run["stage"] for run in ask("status")["runs"]}
+
+
 def test_a_dry_run_says_what_would_fire_and_changes_nothing(
     imported: Run, ask: Callable[..., Any], shop: ShopStore
 ) -> None:
@@ -97,7 +103,7 @@ def test_queueing_without_a_broker_is_a_clear_error(imported: Run, config_text: 
 
 
 def test_queueing_prints_the_task_ids(imported: Run, ask: Callable[..., Any]) -> None:
-    for stage in ("sync", "scan", "compose", "dispatch", "run"):
+    for stage in ("sync", "scan", "compose", "dispatch", "tidy", "run"):
         (task_id,) = ask(stage, "--queue")["task_ids"]
         assert len(task_id) == 36
 
@@ -123,5 +129,5 @@ def test_every_stage_is_due_at_the_first_start(config: Path) -> None:
     """Whoever starts the service does not wait five minutes for the first sync."""
     app = make_app(load(config, {}).settings)
     entries = [ScheduleEntry(name=name, app=app, **entry) for name, entry in app.conf.beat_schedule.items()]
-    assert {entry.name for entry in entries} == {"sync main", "scan main", "compose", "dispatch"}
+    assert {entry.name for entry in entries} == {"sync main", "scan main", "compose", "dispatch", "tidy"}
     assert all(entry.is_due().is_due for entry in entries)

@@ -34,6 +34,7 @@ for command in (
     stages.compose,
     stages.dispatch,
     stages.run,
+    stages.tidy,
     inspect.status,
     inspect.explain,
     inspect.preview,

@@ -128,6 +128,21 @@ def dispatch(context: Context, queue: bool, as_json: bool) -> None:
 @as_json_option
 @pass_context
 @explained
+def tidy(context: Context, queue: bool, as_json: bool) -> None:
+    """Forget old observations and runs, as [retention] in the settings says; never what a watch still needs."""
+    if queue:
+        _enqueue(context, as_json, ("tidy",))
+        return
+    with progress_bar(not as_json) as progress:
+        results = _each([""], lambda _: asdict(context.installation.tidy(now=utc_now(), progress=progress)))
+    _finish("tidy", results, as_json)
+
+
+@click.command()
+@queue_option
+@as_json_option
+@pass_context
+@explained
 def run(context: Context, queue: bool, as_json: bool) -> None:
     """All four stages, one after the other: sync, scan, compose (without waiting for a digest), dispatch."""
     if queue:
