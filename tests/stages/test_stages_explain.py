@@ -1,6 +1,7 @@
 """`explain` names every reason there is: each is brought about in a shop and read back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -148,8 +149,7 @@ STORIES: dict[Reason, Story] = {
     Reason.BAD_CURRENCY: _config(currency="EURO"),
     Reason.BAD_PRICEVALUE: _config(pricevalue="20,00"),
     Reason.FUTURE_CTIME: _synced(lambda play: play.shop.watch("1", ctime=play.now + timedelta(hours=1))),
-    Reason.UNREADABLE: _synced(lambda play: play.shop.doubles.append(play.shop.relations["1"])
-                               or play.shop.watch("1", position=2)),
+    Reason.UNREADABLE: _synced(lambda play: play.shop.doubles.append(replace(play.shop.listed["1"], refid="43"))),
     Reason.INTERNAL_ERROR: _put_aside,
     Reason.NOT_SYNCED: _not_synced,
     Reason.RETIRED: _synced(lambda play: play.shop.delete("1")),
