@@ -60,17 +60,9 @@ def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int
         for one, result in zip(arrivals, judged, strict=True)
     ]
     table = bare(tables.Relation)
-    ids = (
-        session.connection()
-        .execute(table.insert().returning(table.c.id, sort_by_parameter_order=True), rows)
-        .scalars()
-        .all()
-    )
-    versions = [
-        _version(row_id, row, mirror.now)
-        for row_id, row in zip(ids, rows, strict=True)
-        if row["product_id"] is not None
-    ]
+    added = session.connection().execute(table.insert().returning(table.c.shop_id, table.c.id), rows)
+    ids = {row.shop_id: row.id for row in added}
+    versions = [_version(ids[row["shop_id"]], row, mirror.now) for row in rows if row["product_id"] is not None]
     if versions:
         session.connection().execute(bare(tables.RelationVersion).insert(), versions)
     views.extend(session, _needs(arrivals, rows, mirror.now))

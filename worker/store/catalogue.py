@@ -1,8 +1,9 @@
-"""Mirrors what the shop shows of watched products, and remembers when a price or the stock changed."""
+"""Mirrors what the shop shows of watched products, a page at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -10,8 +11,9 @@ from sqlalchemy.orm import Session
 from worker.domain.model import Kind, ProductReading
 from worker.domain.offer import in_stock, next_change, price_in_force
 from worker.store import foreign, tables
-from worker.store.base import bare
+from worker.store.base import bare, update_rows
 from worker.store.mirror_tables import ProductPrice
+from worker.store.observations import Series, Value, observe
 
 _PRICE_LIMIT = Decimal(10) ** 12  # the integer digits an amount may have
 _LINK_LIMIT = 2000  # no mail shows a picture with a longer address
@@ -21,39 +23,23 @@ def record(
     session: Session, source: str, readings: Sequence[ProductReading], stock_types: Iterable[str], now: datetime
 ) -> int:
     """Store what the shop shows; returns how many prices and stock states changed."""
-    ids = [reading.id for reading in readings]
-    products = {
-        row.shop_id: row
-        for row in session.scalars(
-            select(tables.Product).where(tables.Product.source == source, tables.Product.shop_id.in_(ids))
+    product = tables.Product
+    rows = session.execute(
+        select(product.shop_id, product.id, product.read_at, product.next_change_at).where(
+            product.source == source, product.shop_id.in_({reading.id for reading in readings})
         )
-    }
-    series = {
-        (row.product_id, row.kind, row.currency): row
-        for row in session.scalars(
-            select(tables.Reading).where(tables.Reading.product_id.in_([row.id for row in products.values()]))
-        )
-    }
-    texts = {
-        (row.product_id, row.language): row
-        for row in session.scalars(
-            select(tables.ProductText).where(tables.ProductText.product_id.in_([row.id for row in products.values()]))
-        )
-    }
+    )
+    products = {row.shop_id: row for row in rows}
+    _describe(session, products, readings, now)
+    _name(session, products, readings)
     types = tuple(stock_types)
-    changed = 0
+    seen: dict[Series, Value] = {}
     for reading in readings:
-        product = products[reading.id]
-        _expect_change(product, reading, now)
-        _describe(session, product, reading, texts, now)
-        currency = reading.view.currency
+        product_id, currency = products[reading.id].id, reading.view.currency
         price = _storable(price_in_force(reading.prices, currency, now))
-        key = (product.id, Kind.PRICE.value, currency)
-        changed += _observe(session, series, key, price, None, now)
-        stocked = in_stock(reading.stock, types, reading.instock_flag)
-        key = (product.id, Kind.STOCK.value, "")
-        changed += _observe(session, series, key, None, stocked, now)
-    return changed
+        seen[product_id, Kind.PRICE.value, currency] = price, None
+        seen[product_id, Kind.STOCK.value, ""] = None, in_stock(reading.stock, types, reading.instock_flag)
+    return observe(session, seen, now)
 
 
 def record_missing(session: Session, source: str, ids: Iterable[str], now: datetime) -> None:
@@ -110,58 +96,58 @@ def _storable(price: Decimal | None) -> Decimal | None:
     return price
 
 
-def _expect_change(product: tables.Product, reading: ProductReading, now: datetime) -> None:
-    """The soonest of all views that are read in this sync."""
-    coming = next_change(reading.prices, reading.view.currency, now)
-    if product.read_at != now or product.next_change_at is None:
-        product.next_change_at = coming
-    elif coming is not None:
-        product.next_change_at = min(product.next_change_at, coming)
+def _describe(session: Session, products: Mapping[str, Any], readings: Sequence[ProductReading], now: datetime) -> None:
+    """What a product is in every language, and when its prices change next in any view read in this sync."""
+    told: dict[str, dict[str, Any]] = {}
+    for reading in readings:
+        row = products[reading.id]
+        coming = [next_change(reading.prices, reading.view.currency, now)]
+        if reading.id in told:
+            coming.append(told[reading.id]["next_change_at"])
+        elif row.read_at == now:
+            coming.append(row.next_change_at)
+        told[reading.id] = {
+            "row_id": row.id,
+            "code": foreign.name(reading.code),
+            "label": foreign.name(reading.label),
+            "enabled": reading.enabled,
+            "datestart": reading.datestart,
+            "dateend": reading.dateend,
+            "read_at": now,
+            "next_change_at": min((moment for moment in coming if moment is not None), default=None),
+        }
+    update_rows(session, tables.Product, list(told.values()))
 
 
-def _describe(
-    session: Session,
-    product: tables.Product,
-    reading: ProductReading,
-    texts: dict[tuple[int, str], tables.ProductText],
-    now: datetime,
-) -> None:
-    product.code, product.label = foreign.name(reading.code), foreign.name(reading.label)
-    product.enabled, product.datestart, product.dateend = reading.enabled, reading.datestart, reading.dateend
-    product.read_at = now
-    key = (product.id, reading.view.language)
-    text = texts.get(key)
-    if text is None:
-        text = texts[key] = tables.ProductText(product_id=product.id, language=reading.view.language)
-        session.add(text)
-    text.name, text.slug = foreign.name(reading.name), foreign.name(reading.slug)
-    text.picture = reading.picture if len(reading.picture or "") <= _LINK_LIMIT else None
-
-
-def _observe(
-    session: Session,
-    series: dict[tuple[int, str, str], tables.Reading],
-    key: tuple[int, str, str],
-    price: Decimal | None,
-    stocked: bool | None,
-    now: datetime,
-) -> bool:
-    """Keep a change, or the baseline of a new series; False where nothing changed."""
-    row = series.get(key)
-    if row is not None and row.observing and (row.price, row.in_stock) == (price, stocked):
-        return False
-    if row is None:
-        product_id, kind, currency = key
-        row = series[key] = tables.Reading(
-            product_id=product_id, kind=kind, currency=currency, series=1, observation_id=0, changed_at=now
+def _name(session: Session, products: Mapping[str, Any], readings: Sequence[ProductReading]) -> None:
+    """What a product is called in the languages it was read in."""
+    text = tables.ProductText
+    ids = {row.id for row in products.values()}
+    known = {
+        (row.product_id, row.language): (row.name, row.slug, row.picture)
+        for row in session.execute(
+            select(text.product_id, text.language, text.name, text.slug, text.picture).where(text.product_id.in_(ids))
         )
-        session.add(row)
-        session.flush()
-    elif not row.observing:
-        row.series += 1
-    row.observing, row.price, row.in_stock, row.changed_at, row.unscanned = True, price, stocked, now, True
-    observation = tables.Observation(reading_id=row.id, series=row.series, price=price, in_stock=stocked, seen_at=now)
-    session.add(observation)
-    session.flush()
-    row.observation_id = observation.id
-    return True
+    }
+    told = {
+        (products[reading.id].id, reading.view.language): (
+            foreign.name(reading.name),
+            foreign.name(reading.slug),
+            reading.picture if len(reading.picture or "") <= _LINK_LIMIT else None,
+        )
+        for reading in readings
+    }
+    new = [
+        {"product_id": key[0], "language": key[1], "name": name, "slug": slug, "picture": picture}
+        for key, (name, slug, picture) in told.items()
+        if key not in known
+    ]
+    if new:
+        session.connection().execute(bare(text).insert(), new)
+    for key, (name, slug, picture) in told.items():
+        if key in known and known[key] != told[key]:
+            session.execute(
+                update(text)
+                .where(text.product_id == key[0], text.language == key[1])
+                .values(name=name, slug=slug, picture=picture)
+            )

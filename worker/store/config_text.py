@@ -8,10 +8,17 @@ from worker.domain.model import Json
 
 def dump(value: Json) -> str:
     """JSON text with sorted keys, so that equal configs are equal texts; Decimals keep their digits."""
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except TypeError:  # a Decimal somewhere
+        return _dump(value)
+
+
+def _dump(value: Json) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{dump(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join(f"{json.dumps(key)}:{_dump(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(dump(item) for item in value) + "]"
+        return "[" + ",".join(_dump(item) for item in value) + "]"
     if isinstance(value, Decimal):
         text = str(value)
         return text if "." in text or "E" in text else f"{text}.0"

@@ -40,8 +40,16 @@ class Owner:
 _FIELDS = ("account", "email", "language", "salutation", "firstname", "lastname", "enabled")
 
 
-def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> dict[str, Owner]:
-    """Bring customers, given by the key the source calls them, up to date; returns their rows by shop id."""
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """Customers' rows by shop id, and how many that were known say something new."""
+
+    owners: dict[str, Owner]
+    changed: int
+
+
+def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> Upserted:
+    """Bring customers, given by the key the source calls them, up to date."""
     fields = {foreign.key(customer.id): _fields(key, customer) for key, customer in found.items()}
     rows = {
         row.shop_id: row
@@ -51,20 +59,12 @@ def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> d
             )
         )
     }
-    owners = {}
+    owners, changed = {}, 0
     for shop_id, row in rows.items():
-        _update(session, mirror, row, fields[shop_id])
+        changed += _update(session, mirror, row, fields[shop_id])
         owners[shop_id] = _owner(mirror, row.id, row.first_synced_at, row.language)
     new = {shop_id: values for shop_id, values in fields.items() if shop_id not in rows}
-    return owners | _insert(session, mirror, new)
-
-
-def upsert_changed(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> int:
-    """As `upsert`, for customers who are all here; returns how many of them say something new."""
-    upsert(session, mirror, found)
-    changed = sum(session.is_modified(row) for row in session.dirty)
-    session.flush()
-    return changed
+    return Upserted(owners | _insert(session, mirror, new), changed)
 
 
 def known(session: Session, mirror: Mirror, shop_ids: Collection[str]) -> dict[str, Owner]:
@@ -112,17 +112,17 @@ def _fields(key: str, customer: Customer) -> dict[str, object]:
     }
 
 
-def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, object]) -> None:
+def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, object]) -> bool:
+    changed = [name for name in _FIELDS if getattr(row, name) != fields[name]]
     if row.language != fields["language"]:
         _needs_other_views(session, row.id)
-    for name in _FIELDS:
-        if getattr(row, name) != fields[name]:
-            setattr(row, name, fields[name])
-            row.seen_at = mirror.now
-    if not mirror.lists_customers:
+    for name in changed:
+        setattr(row, name, fields[name])
+    if changed or not mirror.lists_customers:
         row.seen_at = mirror.now
     if row.unread_since is not None:
         row.unread_since = None
+    return bool(changed)
 
 
 def _needs_other_views(session: Session, customer_id: int) -> None:

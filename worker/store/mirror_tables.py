@@ -17,10 +17,14 @@ class SyncPass(Base):
     resource: Mapped[str] = mapped_column(String(16), primary_key=True)
     watermark: Mapped[str | None] = mapped_column(String(19))
     """Everything changed before it has been read, but for what an overlap makes up for."""
+    anchor: Mapped[str | None] = mapped_column(String(19))
+    """The shop's clock, by our idea of its zone, when the pass that set the watermark began."""
+    latest: Mapped[str | None] = mapped_column(String(19))
+    """The latest mtime that finished passes saw."""
     since: Mapped[str | None] = mapped_column(String(19))
     """What the pass under way asks for; None: everything."""
     ceiling: Mapped[str | None] = mapped_column(String(19))
-    """The shop's clock when the pass began: the watermark never gets beyond it."""
+    """The shop's clock when the pass under way began: the watermark never gets beyond it."""
     newest: Mapped[str | None] = mapped_column(String(19))
     """The latest mtime seen in the pass under way."""
     cursor: Mapped[str | None] = mapped_column(CleanText)

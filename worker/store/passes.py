@@ -58,17 +58,27 @@ def advance(session: Session, source: str, resource: str, *, cursor: str, newest
         row.newest = max(row.newest or newest, newest)
 
 
-def finish(session: Session, source: str, resource: str, now: datetime) -> None:
-    """All pages were stored: the watermark moves up to what was seen, but never beyond the moment the pass began.
-
-    What changes behind the cursor while a pass runs is thereby asked for again by the next one.
-    """
+def finish(session: Session, source: str, resource: str, now: datetime, *, ceiling: str) -> None:
+    """All pages were stored: move the watermark. `ceiling` counts where there was no page."""
     row = session.get_one(SyncPass, (source, resource))
-    if row.newest is not None:
-        reached = min(row.newest, row.ceiling or row.newest)
-        row.watermark = max(row.watermark or reached, reached)
+    row.ceiling = row.ceiling or ceiling
+    row.watermark, row.anchor = _reached(row, row.ceiling), row.ceiling
+    row.latest = max(filter(None, (row.latest, row.newest)), default=None)
     row.started_at = row.cursor = row.since = row.newest = None
     row.finished_at = now
+
+
+def _reached(row: SyncPass, ceiling: str) -> str | None:
+    """A time the shop's clock had certainly passed when the pass began, in the shop's own terms.
+
+    What changes later, behind the cursor of this pass included, gets an mtime after it. The first pass knows only what
+    it saw. From then on the shop's clock has at least come to what was seen before, and goes on like any clock: so the
+    watermark moves on with time, whatever zone the shop really is in, and an old burst of changes is not read for ever.
+    """
+    if row.watermark is None or row.anchor is None:
+        return None if row.newest is None else min(row.newest, ceiling)
+    moved = _plus(row.watermark, _time(ceiling) - _time(row.anchor))
+    return min(max(min(row.latest or moved, ceiling), moved), ceiling)
 
 
 def start_from(session: Session, source: str, resource: str, watermark: str) -> None:
@@ -77,7 +87,8 @@ def start_from(session: Session, source: str, resource: str, watermark: str) -> 
     if row is None:
         row = SyncPass(source=source, resource=resource)
         session.add(row)
-    row.watermark = row.watermark or watermark
+    if row.watermark is None:
+        row.watermark = row.anchor = watermark
 
 
 def has_watermark(session: Session, source: str, resource: str) -> bool:
@@ -114,16 +125,22 @@ def is_shop_time(text: str) -> bool:
     if not _SHOP_TIME.fullmatch(text):
         return False
     try:
-        datetime.strptime(text, _FORMAT)  # noqa: DTZ007 - naive on purpose, see above
+        _time(text)
     except ValueError:
         return False
     return True
 
 
 def _before(watermark: str | None) -> str | None:
-    if watermark is None:
-        return None
+    return None if watermark is None else _plus(watermark, -OVERLAP)
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, _FORMAT)  # noqa: DTZ007 - naive on purpose, see above
+
+
+def _plus(text: str, by: timedelta) -> str:
     try:
-        return (datetime.strptime(watermark, _FORMAT) - OVERLAP).strftime(_FORMAT)  # noqa: DTZ007
+        return (_time(text) + by).strftime(_FORMAT)
     except OverflowError:
-        return None
+        return text

@@ -32,7 +32,7 @@ def _read(work: Work, source: Incremental, feed: Feed) -> None:
     for page in source.changed(feed, plan.since or "", plan.after):
         _store(work, feed, page)
     with work.writing() as session:
-        passes.finish(session, work.name, feed, work.now)
+        passes.finish(session, work.name, feed, work.now, ceiling=work.shop_now())
 
 
 def _store(work: Work, feed: Feed, page: Changed) -> None:
@@ -41,7 +41,7 @@ def _store(work: Work, feed: Feed, page: Changed) -> None:
             mirror = work.mirror
             here = customers.known(session, mirror, [customer.id for customer in page.customers])
             known = {customer.id: customer for customer in page.customers if customer.id in here}
-            work.counts.customers_changed += customers.upsert_changed(session, mirror, known)
+            work.counts.customers_changed += customers.upsert(session, mirror, known).changed
         ids = [*page.product_ids, *catalogue.products_of_prices(session, work.name, page.price_ids)]
         if ids:
             views.mark_changed(session, work.name, ids)

@@ -44,7 +44,7 @@ def compare(work: Work, source: Incremental) -> None:
         if work.counts.missed:
             passes.forget(session, work.name, RELATIONS)
         retirement.forget_seen(session, work.name)
-        passes.finish(session, work.name, IDS, work.now)
+        passes.finish(session, work.name, IDS, work.now, ceiling=work.shop_now())
         session.get_one(tables.SourceState, work.name).reconciled_at = work.now
 
 

@@ -32,7 +32,7 @@ def read(work: Work) -> None:
     with work.writing() as session:
         if work.incremental is None and not plan.resumed:
             retirement.vanish_unnamed(session, work.name, named, work.now)
-        passes.finish(session, work.name, RELATIONS, work.now)
+        passes.finish(session, work.name, RELATIONS, work.now, ceiling=work.shop_now())
 
 
 def _strangers(work: Work, page: Page) -> dict[str, Customer]:
@@ -54,7 +54,9 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
     with work.writing() as session:
         told = {account.key: account.customer for account in accounts if account.customer is not None}
         told.update(strangers)
-        owners = customers.upsert(session, mirror, told)
+        upserted = customers.upsert(session, mirror, told)
+        counts.customers_changed += upserted.changed
+        owners = upserted.owners
         owners |= customers.known(session, mirror, [account.key for account in accounts if account.key not in told])
         listings = []
         for account in accounts:

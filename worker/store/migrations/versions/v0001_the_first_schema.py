@@ -119,6 +119,8 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=64), nullable=False),
         sa.Column("resource", sa.String(length=16), nullable=False),
         sa.Column("watermark", sa.String(length=19), nullable=True),
+        sa.Column("anchor", sa.String(length=19), nullable=True),
+        sa.Column("latest", sa.String(length=19), nullable=True),
         sa.Column("since", sa.String(length=19), nullable=True),
         sa.Column("ceiling", sa.String(length=19), nullable=True),
         sa.Column("newest", sa.String(length=19), nullable=True),

@@ -1,0 +1,98 @@
+"""Remembers when a price or the stock of a watched product changed: one observation a change, and the baseline of each series."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from worker.store import tables
+from worker.store.base import bare, update_rows
+
+Series: TypeAlias = tuple[int, str, str]
+"""Product, kind, and the currency of a price."""
+Value: TypeAlias = tuple[Decimal | None, bool | None]
+"""Price and in-stock state; one of them is None by its kind."""
+
+
+def observe(session: Session, seen: Mapping[Series, Value], now: datetime) -> int:
+    """Keep what changed; returns how many values did, the first ones of a series included."""
+    known = _known(session, {product_id for product_id, _, _ in seen})
+    new = [series for series in seen if series not in known]
+    ids = _insert(session, new, now)
+    changes: list[dict[str, Any]] = []
+    for series, (price, in_stock) in seen.items():
+        row = known.get(series)
+        if row is not None and row.observing and (row.price, row.in_stock) == (price, in_stock):
+            continue
+        changes.append(
+            {
+                "reading_id": ids[series] if row is None else row.id,
+                "series": 1 if row is None else row.series + (not row.observing),
+                "price": price,
+                "in_stock": in_stock,
+            }
+        )
+    _keep(session, changes, now)
+    return len(changes)
+
+
+def _known(session: Session, product_ids: set[int]) -> dict[Series, Any]:
+    reading = tables.Reading
+    rows = session.execute(
+        select(
+            reading.id,
+            reading.product_id,
+            reading.kind,
+            reading.currency,
+            reading.series,
+            reading.observing,
+            reading.price,
+            reading.in_stock,
+        ).where(reading.product_id.in_(product_ids))
+    )
+    return {(row.product_id, row.kind, row.currency): row for row in rows}
+
+
+def _insert(session: Session, new: list[Series], now: datetime) -> dict[Series, int]:
+    if not new:
+        return {}
+    table = bare(tables.Reading)
+    common = {"series": 1, "observing": True, "observation_id": 0, "changed_at": now, "unscanned": True}
+    rows = session.connection().execute(
+        table.insert().returning(table.c.product_id, table.c.kind, table.c.currency, table.c.id),
+        [
+            {"product_id": product_id, "kind": kind, "currency": currency, **common}
+            for product_id, kind, currency in new
+        ],
+    )
+    return {(row.product_id, row.kind, row.currency): row.id for row in rows}
+
+
+def _keep(session: Session, changes: list[dict[str, Any]], now: datetime) -> None:
+    if not changes:
+        return
+    table = bare(tables.Observation)
+    rows = session.connection().execute(
+        table.insert().returning(table.c.reading_id, table.c.id), [{**change, "seen_at": now} for change in changes]
+    )
+    ids = {row.reading_id: row.id for row in rows}
+    update_rows(
+        session,
+        tables.Reading,
+        [
+            {
+                "row_id": change["reading_id"],
+                "series": change["series"],
+                "observing": True,
+                "price": change["price"],
+                "in_stock": change["in_stock"],
+                "observation_id": ids[change["reading_id"]],
+                "changed_at": now,
+                "unscanned": True,
+            }
+            for change in changes
+        ],
+    )
