@@ -19,7 +19,8 @@ from worker.freshness import recheck
 from worker.mail.render import Renderer
 from worker.progress import Progress, silent
 from worker.scan import ScanCounts, rehearse, scan
-from worker.settings import Settings
+from worker.settings import Settings, Shop
+from worker.shop.admin_json import AdminJsonSource
 from worker.shop.frontend import FrontendSource
 from worker.shop.graphql import GraphqlSource
 from worker.shop.source import Source
@@ -34,6 +35,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Clock = Callable[[], datetime]
+
+_INTERFACES: dict[str, Callable[[str, Shop], Source]] = {
+    "jsonapi": FrontendSource,
+    "jsonadm": AdminJsonSource,
+    "graphql": GraphqlSource,
+}
 
 _STAGE_WAITS = (0.5, 5.0)
 """Seconds before a stage that the database broke off is run again; later the next beat does that."""

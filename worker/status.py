@@ -34,6 +34,11 @@ def _source(session: Session, settings: Settings, name: str, now: datetime) -> d
     return {
         "last_good_sync": last,
         "stale": last is None or now - last > limit,
+        "interface": settings.sources[name].interface,
+        "clock_gap_seconds": state.clock_gap_seconds if state else None,
+        "failures": state.failures if state else 0,
+        "resting_until": state.resting_until if state and state.resting_until and state.resting_until > now else None,
+        "compared_as_a_whole": state.reconciled_at if state else None,
         "customers": _customers(session, name),
         "relations": _relations(session, name, now),
         "rejected": _grouped(session, tables.Relation.rejected, *_rejected(name)),

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
@@ -18,7 +18,7 @@ from worker.errors import ShopAnswerError, ShopLoginError, ShopRefusedError, Sho
 from worker.settings import Shop
 from worker.shop.frontend import MAX_SILENT, FrontendSource
 from worker.shop.http import READ_ATTEMPTS
-from worker.shop.source import Account, Disabled, Missing, Source, Unread
+from worker.shop.source import Account, Disabled, Missing, Source, Unread, Wanted
 
 ROOT = "001-options-root"
 ENGLISH = View(language="en", currency="USD")
@@ -31,6 +31,14 @@ def source(transport: httpx2.BaseTransport, *keys: str, host: str = "shop.test",
     customers = {key: {"token": f"token-of-{key}"} for key in keys or ["anna"]}
     shop = Shop.model_validate({"url": f"http://{host}/jsonapi", "currency": "EUR", "customers": customers} | settings)
     return FrontendSource("main", shop, transport=transport)
+
+
+def accounts_of(found: FrontendSource) -> Iterator[Account | Disabled | Unread]:
+    return (entry for page in found.relations(None, None) for entry in page.entries)
+
+
+def products_of(found: FrontendSource, ids: Iterable[str], view: View) -> Iterator[ProductReading | Missing]:
+    return found.products([Wanted(product_id, (view,)) for product_id in ids])
 
 
 class ManyCustomers(httpx2.MockTransport):
@@ -72,7 +80,7 @@ def test_it_is_a_source() -> None:
 
 def test_a_customer_is_read_with_all_relations() -> None:
     shop = RecordedShop(ROOT, "008-get-customer", "017-get-rel-include-product")
-    (account,) = source(shop).accounts()
+    (account,) = accounts_of(source(shop))
     assert isinstance(account, Account)
     assert (account.key, account.customer.id, account.customer.email) == ("anna", "1", "anna@example.com")
     assert [relation.id for relation in account.relations] == ["1", "2", "3", "4", "5"]
@@ -81,7 +89,7 @@ def test_a_customer_is_read_with_all_relations() -> None:
 
 def test_customers_come_by_key_with_one_discovery_and_logins_of_their_own() -> None:
     shops = ManyCustomers(anna=customer("1"), bob=customer("2", holds=2))
-    accounts = list(source(shops, "bob", "anna").accounts())
+    accounts = list(accounts_of(source(shops, "bob", "anna")))
     assert [account.key for account in accounts] == ["anna", "bob"]
     assert [len(account.relations) for account in accounts if isinstance(account, Account)] == [1, 2]
     assert [request.method for request in shops.requests].count("OPTIONS") == 1
@@ -90,7 +98,7 @@ def test_customers_come_by_key_with_one_discovery_and_logins_of_their_own() -> N
 
 def test_a_customer_who_is_switched_off() -> None:
     shop = RecordedShop(ROOT, "015-get-customer-disabled")
-    assert list(source(shop).accounts()) == [Disabled("anna")]
+    assert list(accounts_of(source(shop))) == [Disabled("anna")]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +126,7 @@ def test_one_customers_trouble_is_not_another_ones(
 ) -> None:
     """What is Unread retires nothing, whatever the fault was."""
     shops = ManyCustomers(anna=customer("1"), bob=broken(fault), carl=customer("3"))
-    anna, bob, carl = source(shops, "anna", "bob", "carl").accounts()
+    anna, bob, carl = accounts_of(source(shops, "anna", "bob", "carl"))
     assert isinstance(anna, Account)
     assert isinstance(carl, Account)
     assert isinstance(bob, Unread)
@@ -134,7 +142,7 @@ def test_an_expired_session_does_not_look_like_a_customer_without_relations() ->
 
     bob = broken(expires)
     bob.faults.insert(0, lambda request: setattr(bob, "customer_id", None) if "related" in request.url.params else None)
-    (unread,) = source(ManyCustomers(bob=bob), "bob").accounts()
+    (unread,) = accounts_of(source(ManyCustomers(bob=bob), "bob"))
     assert isinstance(unread, Unread)
     assert isinstance(unread.error, ShopLoginError)
 
@@ -151,7 +159,7 @@ def test_a_poison_relation_is_kept_and_a_record_without_id_counted() -> None:
 
     anna.faults.append(without_id)
     reader = source(ManyCustomers(anna=anna))
-    (account,) = reader.accounts()
+    (account,) = accounts_of(reader)
     assert isinstance(account, Account)
     assert [relation.defect.code if relation.defect else None for relation in account.relations] == ["bad_date", None]
     assert account.unreadable == 1
@@ -178,7 +186,7 @@ def test_if_discovery_fails_the_shop_as_a_whole_is_not_read(
 
     reader = source(httpx2.MockTransport(answer), "anna", "bob")
     with pytest.raises(error, match="OPTIONS /jsonapi"):
-        list(reader.accounts())
+        list(accounts_of(reader))
     assert set(asked) == {"OPTIONS"}
     assert len(asked) <= READ_ATTEMPTS
 
@@ -186,7 +194,7 @@ def test_if_discovery_fails_the_shop_as_a_whole_is_not_read(
 def test_a_login_that_is_refused_at_discovery_is_only_that_customers() -> None:
     stranger = CarelessShop()
     stranger.faults.append(lambda _: httpx2.Response(401))
-    anna, bob = source(ManyCustomers(anna=stranger, bob=customer("2")), "anna", "bob").accounts()
+    anna, bob = accounts_of(source(ManyCustomers(anna=stranger, bob=customer("2")), "anna", "bob"))
     assert isinstance(anna, Unread)
     assert isinstance(bob, Account)
 
@@ -194,7 +202,7 @@ def test_a_login_that_is_refused_at_discovery_is_only_that_customers() -> None:
 def test_after_several_customers_without_an_answer_the_shop_counts_as_unreachable() -> None:
     keys = [f"c{number}" for number in range(MAX_SILENT + 3)]
     shops = {key: broken(lambda _: httpx2.Response(503)) for key in keys} | {"c0": customer("1")}
-    accounts = source(ManyCustomers(**shops), *keys).accounts()
+    accounts = accounts_of(source(ManyCustomers(**shops), *keys))
     read = [next(accounts) for _ in range(MAX_SILENT)]
     assert isinstance(read[0], Account)
     assert all(isinstance(found, Unread) for found in read[1:])
@@ -205,12 +213,12 @@ def test_after_several_customers_without_an_answer_the_shop_counts_as_unreachabl
 def test_an_answer_in_between_starts_the_count_again() -> None:
     keys = [f"c{number}" for number in range(2 * MAX_SILENT)]
     shops = {key: broken(lambda _: httpx2.Response(503)) for key in keys} | {"c0": customer("1"), "c5": customer("5")}
-    assert len(list(source(ManyCustomers(**shops), *keys).accounts())) == len(keys)
+    assert len(list(accounts_of(source(ManyCustomers(**shops), *keys)))) == len(keys)
 
 
 def test_products_are_read_in_one_request() -> None:
     shop = RecordedShop(ROOT, "123-product-several", ignore=VIEW)
-    readings = list(source(shop).products(["1", "2", "4", "3"], ENGLISH))
+    readings = list(products_of(source(shop), ["1", "2", "4", "3"], ENGLISH))
     assert [reading.id for reading in readings if isinstance(reading, ProductReading)] == ["1", "2", "4", "3"]
     assert [request.method for request in shop.requests] == ["OPTIONS", "GET"]
     query = parse_qsl(urlsplit(str(shop.requests[1].url)).query)
@@ -226,20 +234,20 @@ def test_products_are_read_in_one_request() -> None:
 def test_the_catalogue_is_read_as_a_stranger_sees_it() -> None:
     shop = RecordedShop(ROOT, "008-get-customer", "017-get-rel-include-product", "123-product-several", ignore=VIEW)
     reader = source(shop)
-    list(reader.accounts())
-    list(reader.products(["1", "2", "4", "3"], ENGLISH))
+    list(accounts_of(reader))
+    list(products_of(reader, ["1", "2", "4", "3"], ENGLISH))
     assert "authorization" not in shop.requests[-1].headers
     assert [request.method for request in shop.requests].count("OPTIONS") == 1
 
 
 def test_each_product_is_asked_for_and_told_once() -> None:
     shop = RecordedShop(ROOT, "123-product-several", ignore=VIEW)
-    readings = list(source(shop).products(["1", "2", "1", "4", "3", "2"], ENGLISH))
+    readings = list(products_of(source(shop), ["1", "2", "1", "4", "3", "2"], ENGLISH))
     assert len(readings) == 4
 
 
 def test_no_products_need_no_request_beyond_discovery() -> None:
-    assert list(source(RecordedShop(ROOT)).products([], ENGLISH)) == []
+    assert list(products_of(source(RecordedShop(ROOT)), [], ENGLISH)) == []
 
 
 class Catalogue(httpx2.MockTransport):
@@ -291,7 +299,9 @@ def _product(product_id: str) -> dict[str, Any]:
 
 
 def found_by(reader: FrontendSource, ids: list[str], view: View = ENGLISH) -> dict[str, ProductReading | Missing]:
-    return {found.product_id if isinstance(found, Missing) else found.id: found for found in reader.products(ids, view)}
+    return {
+        found.product_id if isinstance(found, Missing) else found.id: found for found in products_of(reader, ids, view)
+    }
 
 
 def test_products_without_category_are_found_by_themselves_and_missing_ones_told() -> None:
@@ -312,7 +322,7 @@ def test_disabled_expired_and_unknown_products_are_missing(name: str) -> None:
     shop = RecordedShop(ROOT, ignore=VIEW | {"include"})
     shop.put(single)
     shop.put(listed)
-    assert list(source(shop).products([product_id], ENGLISH)) == [Missing(product_id)]
+    assert list(products_of(source(shop), [product_id], ENGLISH)) == [Missing(product_id)]
 
 
 def test_a_404_that_is_not_the_shops_own_is_no_missing_product() -> None:
@@ -323,7 +333,7 @@ def test_a_404_that_is_not_the_shops_own_is_no_missing_product() -> None:
 
     shop = Catalogue([])
     with pytest.raises(ShopRefusedError, match="404"):
-        list(source(httpx2.MockTransport(answer)).products(["1"], ENGLISH))
+        list(products_of(source(httpx2.MockTransport(answer)), ["1"], ENGLISH))
 
 
 def test_another_product_than_asked_for_is_an_error() -> None:
@@ -332,7 +342,7 @@ def test_another_product_than_asked_for_is_an_error() -> None:
 
     shop = Catalogue([])
     with pytest.raises(ShopAnswerError, match="asked for product 1"):
-        list(source(httpx2.MockTransport(answer)).products(["1"], ENGLISH))
+        list(products_of(source(httpx2.MockTransport(answer)), ["1"], ENGLISH))
 
 
 def test_batches_have_the_size_of_the_settings() -> None:
@@ -393,7 +403,7 @@ def test_a_shop_that_refuses_everybody_is_a_login_error() -> None:
     reader = source(shop, "anna")
     for _ in range(2):
         with pytest.raises(ShopLoginError, match="401"):
-            list(reader.products(["1"], ENGLISH))
+            list(products_of(reader, ["1"], ENGLISH))
 
 
 def test_prices_in_another_currency_than_asked_for_are_left_out() -> None:
@@ -402,7 +412,7 @@ def test_prices_in_another_currency_than_asked_for_are_left_out() -> None:
     one["response"]["body"]["data"] = [one["response"]["body"]["data"]]
     shop = RecordedShop(ROOT, ignore=VIEW | {"include"})
     shop.put(one)
-    (reading,) = source(shop).products(["2"], View(language="en", currency="CHF"))
+    (reading,) = products_of(source(shop), ["2"], View(language="en", currency="CHF"))
     assert isinstance(reading, ProductReading)
     assert reading.prices == ()
     assert reading.stock == ()
@@ -432,7 +442,7 @@ def test_a_shop_that_fails_while_products_are_read_is_an_error() -> None:
 
     shop = Catalogue(["1"])
     with pytest.raises(ShopUnreachableError):
-        list(source(httpx2.MockTransport(answer)).products(["1"], ENGLISH))
+        list(products_of(source(httpx2.MockTransport(answer)), ["1"], ENGLISH))
 
 
 def test_secrets_are_in_no_repr() -> None:

@@ -1,5 +1,6 @@
 """A shop in memory with the shape of a real source: what sync reads, changed by the test between two syncs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -40,6 +41,7 @@ class FakeShop:
         """Raised after the first product of each answer."""
         self.while_reading: Callable[[str], None] = lambda _what: None
         """Called with `accounts` or `products` before each of them is handed out."""
+        self.problems: Counter[str] = Counter()
         self.reads: list[tuple[View, tuple[str, ...]]] = []
 
     def customer(self, key: str = "7", **fields: Any) -> None:

@@ -14,8 +14,18 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from worker import log
 from worker.configuration import Loaded, load
@@ -119,9 +129,17 @@ def _plain(value: object) -> object:
     return str(value)
 
 
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if not speed else f"{speed:,.0f}/s")
+
+
 @contextmanager
 def progress_bar(show: bool) -> Iterator[Progress]:
-    """A bar with counts on a terminal; silence elsewhere, and where JSON is asked for."""
+    """A bar with counts, rate and the time left on a terminal; silence elsewhere, and where JSON is asked for."""
     if not show or not sys.stderr.isatty():
         yield silent
         return
@@ -130,7 +148,9 @@ def progress_bar(show: bool) -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}

@@ -15,6 +15,8 @@ from worker.status import status as whole_status
 from worker.tasks import utc_now
 
 _ERRORS_SHOWN = 5
+_NOTABLE_GAP = 60
+"""Seconds between the shop's clock and ours that are worth a line."""
 
 
 def _relation_id(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, str]:
@@ -67,6 +69,14 @@ def _print_source(name: str, source: dict[str, Any]) -> None:
     last = source["last_good_sync"]
     fresh = f"last good sync {last:%Y-%m-%d %H:%M:%S} UTC" if last else "never synced"
     out.print(f"[b]{name}[/] {fresh}" + (" [red](stale: nothing is sent)[/]" if source["stale"] else ""))
+    if source["resting_until"]:
+        out.print(
+            f"  [red]no answer {source['failures']} times in a row[/]; left alone until "
+            f"{source['resting_until']:%Y-%m-%d %H:%M:%S} UTC (to try at once: watchpost sync {name})"
+        )
+    if abs(source["clock_gap_seconds"] or 0) >= _NOTABLE_GAP:
+        way = "ahead of" if source["clock_gap_seconds"] > 0 else "behind"
+        out.print(f"  [red]clock[/] {abs(source['clock_gap_seconds']):,.0f} s {way} ours")
     out.print(f"  customers {_line(source['customers'])}")
     out.print(f"  relations {_line(source['relations'])}")
     if source["rejected"]:

@@ -10,6 +10,7 @@ import click
 from kombu.exceptions import OperationalError
 
 from worker.app import make_app
+from worker.cli import checking
 from worker.cli.common import (
     Context,
     as_json_option,
@@ -32,13 +33,26 @@ _source = click.argument("source", required=False)
 @_source
 @click.option("--accept-shrink", is_flag=True, help="Believe the shop when far fewer relations are listed than before.")
 @click.option("--full", is_flag=True, help="Read everything again, whatever is known, and compare all relations.")
+@click.option("--check", is_flag=True, help="Only log in and tell what the interface can tell and what would be read.")
 @queue_option
 @as_json_option
 @pass_context
 @explained
-def sync(context: Context, source: str | None, accept_shrink: bool, full: bool, queue: bool, as_json: bool) -> None:
+def sync(
+    context: Context,
+    source: str | None,
+    accept_shrink: bool,
+    full: bool,
+    check: bool,
+    queue: bool,
+    as_json: bool,
+) -> None:
     """Mirror the shops (or one SOURCE): customers, relations, products, prices and stock."""
     names = context.installation.source_names(source)
+    if check:
+        if accept_shrink or full or queue:
+            raise click.UsageError("--check reads nothing and changes nothing: it goes with none of the other options.")
+        sys.exit(checking.check(context.installation, names, as_json))
     if queue:
         _enqueue(context, as_json, *(("sync", name) for name in names))
         return

@@ -59,7 +59,9 @@ class Api:
         """One document."""
         return self._noted(document(self._session.read(self._with(url, parameters))))
 
-    def pages(self, url: str, parameters: Parameters, keep: Collection[str] = ()) -> Iterator[dict[str, Json]]:
+    def pages(
+        self, url: str, parameters: Parameters, keep: Collection[str] = (), *, patient: bool = True
+    ) -> Iterator[dict[str, Json]]:
         """A document and all that follow by `links.next`; parameters named in `keep` are repeated on each page.
 
         (The shop leaves `locale` and `currency` out of its own links.) A circle is a ShopAnswerError.
@@ -69,7 +71,7 @@ class Api:
         seen: set[str] = set()
         while True:
             seen.add(url)
-            answer = self._session.read(url)
+            answer = self._session.read(url, patient=patient)
             page = self._noted(document(answer))
             yield page
             link = member(page, "links", "next")

@@ -1,5 +1,6 @@
 """The customer-facing JSON:API as a source for sync: one session for each configured customer, one for the catalogue."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -13,8 +14,11 @@ from worker.domain.model import ProductReading, View
 from worker.errors import ShopAnswerError, ShopError, ShopLoginError, ShopUnreachableError
 from worker.shop.answer import MissingError
 from worker.shop.api import Api, Discovery
-from worker.shop.http import Session, open_http
+from worker.shop.client import CustomerClient
+from worker.shop.clock_gap import ClockGap
+from worker.shop.http import Session, TimedOutError, open_http
 from worker.shop.linked import index
+from worker.shop.page_size import PageSize
 from worker.shop.parse_product import INCLUDE, ProductParser
 from worker.shop.picture import Media
 from worker.shop.reading import CustomerDisabledError, CustomerReader
@@ -48,6 +52,8 @@ class FrontendSource:
         self._shop = shop
         self._zone = ZoneInfo(shop.timezone)
         self._http = open_http(shop.timeout_seconds, transport)
+        self._gap = ClockGap()
+        self._size = PageSize(start=shop.page_size or _PAGE_SIZE, most=shop.page_size or _PAGE_SIZE)
         self._discovery: Discovery | None = None
         self._catalogue: Api | None = None
         self._readers: Iterator[settings.Account | None] = iter([None, *(account for _, account in self._customers())])
@@ -56,7 +62,7 @@ class FrontendSource:
     @property
     def clock_gap(self) -> timedelta | None:
         """How far the shop's clock is ahead of ours; None before its first answer."""
-        return None
+        return self._gap.value
 
     def relations(self, since: str | None, after: str | None) -> Iterator[Page]:  # noqa: ARG002 - it has no mtime
         """Every configured customer once, by key, from the one after `after` on; one customer's failure is Unread.
@@ -87,11 +93,29 @@ class FrontendSource:
         for view, ids in by_view(wanted).items():
             yield from self._in_view(list(dict.fromkeys(ids)), view)
 
+    def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
+        """Remove relations, each as its own customer; those the shop does not show are left, for nobody can reach them."""
+        gone: set[str] = set()
+        by_account: dict[str, set[str]] = {}
+        for key, relation_id in relations:
+            by_account.setdefault(key, set()).add(relation_id)
+        for key, ids in by_account.items():
+            if key in self._shop.customers:
+                client = CustomerClient(self._api(self._shop.customers[key]), self._zone)
+                shown = sorted(ids & {relation.id for relation in client.fetch(*_DOMAINS).relations})
+                if shown:
+                    client.delete(*shown)
+                    gone.update(shown)
+        return gone
+
     def check(self) -> Check:
-        """Ask for every configured customer. Raises ShopError where the shop as a whole can't be read."""
+        """Ask for every configured customer. Raises ShopError where none could be read."""
         found = [entry for page in self.relations(None, None) for entry in page.entries]
         accounts = [entry for entry in found if isinstance(entry, Account)]
-        notes = [f"customer {entry.key}: {entry.error}" for entry in found if isinstance(entry, Unread)]
+        unread = [entry for entry in found if isinstance(entry, Unread)]
+        if unread and len(unread) == len(found):
+            raise unread[0].error
+        notes = [f"customer {entry.key}: {entry.error}" for entry in unread]
         notes += [f"customer {entry.key} is disabled in the shop" for entry in found if isinstance(entry, Disabled)]
         return Check(
             login=f"{len(accounts)} of {len(found)} configured customers",
@@ -105,18 +129,23 @@ class FrontendSource:
 
     def _in_view(self, asked: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
         prefix = self._ask(lambda api: api.discovery()).prefix
-        size = self._shop.page_size or _PAGE_SIZE
-        for batch in batches(filter(usable_id, asked), _FILTER, prefix, size, _MAX_QUERY):
-            found = self._listed(batch, view)
+        rest = [product_id for product_id in asked if usable_id(product_id)]
+        while rest:
+            batch = next(iter(batches(rest, _FILTER, prefix, self._size.size, _MAX_QUERY)))
+            found = self._listed_in_time(batch, view)
+            if found is None:
+                continue  # with a smaller batch
             for product_id in batch:
                 yield found.get(product_id) or self._single(product_id, view)
+            rest = rest[len(batch) :]
         yield from (Missing(product_id) for product_id in asked if not usable_id(product_id))
 
     def _customers(self) -> list[tuple[str, settings.Account]]:
         return sorted(self._shop.customers.items())
 
     def _api(self, account: settings.Account | None) -> Api:
-        api = Api(Session(self._http, self._shop.url, account, self._shop.timeout_seconds), self._discovery)
+        session = Session(self._http, self._shop.url, account, self._shop.timeout_seconds, self._gap)
+        api = Api(session, self._discovery)
         self._discovery = api.discovery()
         return api
 
@@ -134,13 +163,25 @@ class FrontendSource:
         relations = tuple(row.relation for row in listing.rows.values())
         return Account(key, identity.customer, relations, unreadable=listing.unreadable)
 
-    def _listed(self, ids: Sequence[str], view: View) -> dict[str, ProductReading]:
+    def _listed_in_time(self, ids: Sequence[str], view: View) -> dict[str, ProductReading] | None:
+        """None where the shop took too long: it is asked for fewer from now on."""
+        began = time.monotonic()
+        try:
+            found = self._listed(ids, view, patient=len(ids) <= self._size.least)
+        except TimedOutError:
+            if not self._size.timed_out():
+                raise
+            return None
+        self._size.answered(len(ids), time.monotonic() - began)
+        return found
+
+    def _listed(self, ids: Sequence[str], view: View, *, patient: bool) -> dict[str, ProductReading]:
         parameters = [(_FILTER, product_id) for product_id in ids]
         parameters += [("page[limit]", str(len(ids))), *_shown_in(view)]
 
         def read(api: Api) -> dict[str, ProductReading]:
             url, found = api.resource("product"), dict[str, ProductReading]()
-            for page in api.pages(url, parameters, keep={"include", "locale", "currency"}):
+            for page in api.pages(url, parameters, keep={"include", "locale", "currency"}, patient=patient):
                 found = self._parsed(page, url, view) | found
             return found
 

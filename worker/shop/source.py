@@ -1,5 +1,6 @@
 """What sync needs from a shop, whichever interface it is read through (customer JSON:API, admin JSON API, GraphQL)."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -136,6 +137,8 @@ class Source(Protocol):
     """
 
     abilities: Abilities
+    problems: Counter[str]
+    """What could not be read so far, by field: counted, and never a reason to stop."""
 
     @property
     def clock_gap(self) -> timedelta | None:

@@ -1,6 +1,7 @@
 """Relations that left the shop: first marked as vanished, then, once the loss is believed, retired with their history kept."""
 
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
@@ -145,6 +146,60 @@ def retire_vanished(session: Session, source: str, now: datetime, limit: int = _
     for row in rows:
         retire_row(session, row, now)
     return len(rows)
+
+
+def retire(session: Session, ids: Collection[int], now: datetime) -> int:
+    """Retire relations that are certainly gone; returns how many were not yet."""
+    relation = tables.Relation
+    rows = session.scalars(
+        select(relation)
+        .where(relation.id.in_(ids), relation.retired_at.is_(None))
+        .order_by(relation.id)
+        .with_for_update(key_share=True)
+    ).all()
+    for row in rows:
+        retire_row(session, row, now)
+    return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A watch that is over."""
+
+    id: int
+    shop_id: str
+    account: str
+
+
+def expired_watches(session: Session, source: str, now: datetime, limit: int) -> list[Expired]:
+    """Watches that ended by what the customer said, with no news of them on its way; the oldest first.
+
+    A watch without a timeframe ends only for us, by our default, so it is not for us to remove.
+    """
+    relation, news = tables.Relation, tables.Notification
+    open_news = (
+        select(news.id)
+        .outerjoin(tables.Mail, tables.Mail.id == news.mail_id)
+        .where(
+            news.relation_id == relation.id,
+            (news.state == "pending") | tables.Mail.state.in_(("pending", "leased", "submitting", "held")),
+        )
+    )
+    rows = session.execute(
+        select(relation.id, relation.shop_id, tables.Customer.account)
+        .join(tables.Customer, tables.Customer.id == relation.customer_id)
+        .where(
+            relation.source == source,
+            relation.retired_at.is_(None),
+            relation.product_id.is_not(None),
+            relation.ends_at <= now,
+            relation.config.contains('"timeframe"', autoescape=True) | (relation.dateend <= now),
+            ~open_news.exists(),
+        )
+        .order_by(relation.id)
+        .limit(limit)
+    )
+    return [Expired(*row) for row in rows]
 
 
 def retire_row(session: Session, row: tables.Relation, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What a sync did, in numbers: printed, kept with the run and shown by `status`."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from worker.store.relations import Changes
@@ -32,6 +32,8 @@ class SyncCounts:
     missing: int = 0
     changes: int = 0
     """Prices and stock states that changed."""
+    problems: dict[str, int] = field(default_factory=dict)
+    """Fields of the shop's answers that could not be read."""
     removed: int = 0
     """Expired watches that were removed in the shop."""
     resumed: bool = False

@@ -16,7 +16,7 @@ from worker.store.arrivals import defaults_text
 from worker.store.lease import single_flight
 from worker.store.runs import record_run
 from worker.store.session import Store
-from worker.sync import breaker, changes, products, reconcile
+from worker.sync import breaker, changes, products, reconcile, write_back
 from worker.sync import relations as pages
 from worker.sync.counts import SyncCounts
 from worker.sync.work import Work
@@ -51,6 +51,7 @@ def sync(
             breaker.note_silence(store, name, now, silence)
             raise
         finally:
+            work.counts.problems = dict(source.problems)
             run.counts = work.counts.as_json()
     return work.counts
 
@@ -64,6 +65,7 @@ def _mirror(work: Work, *, accept_shrink: bool, full: bool) -> None:
     reconcile.retire(work, accept_shrink)
     changes.find_products(work)
     products.read(work)
+    write_back.remove_expired(work)
     _finish(work)
 
 
