@@ -226,7 +226,7 @@ def test_a_session_that_ended_is_never_written_with() -> None:
     with pytest.raises(ShopLoginError, match="who we are"):
         client(shop).add(WATCH)
     assert shop.writes() == ["POST"]
-    assert shop.listed == {}
+    assert shop.relations == {}
 
 
 def test_a_session_of_somebody_else_is_never_written_with() -> None:
@@ -300,7 +300,7 @@ def test_an_answer_that_does_not_show_the_disabled_relation_is_an_error(wrong: d
     relation = shop.holds()
 
     def answers_wrongly() -> httpx2.Response:
-        hidden = {**shop.listed.pop(relation), "customer.lists.status": 0}
+        hidden = {**shop.relations.pop(relation), "customer.lists.status": 0}
         return reply(200, {"data": shop.record(relation, hidden) | wrong})
 
     shop.faults.append(on("PATCH", answers_wrongly))
@@ -313,7 +313,7 @@ def test_a_disabled_relation_of_which_the_answer_is_lost_is_not_confirmed() -> N
     relation = shop.holds()
 
     def carries_it_out() -> httpx2.Response:
-        shop.listed.clear()
+        shop.relations.clear()
         return breaks()()
 
     shop.faults.append(on("PATCH", carries_it_out))
@@ -326,11 +326,11 @@ def test_renewing_removes_and_adds_the_same_relation() -> None:
     relation = shop.holds(
         refid="9", type="watch", config={"price": "1"}, position=4, dateend="2031-01-01 00:00:00", datestart=None
     )
-    before = dict(shop.listed[relation])
+    before = dict(shop.relations[relation])
     renewed = client(shop).renew(relation)
     assert renewed.id != relation
     assert shop.writes() == ["DELETE", "POST"]
-    assert shop.listed == {renewed.id: before}
+    assert shop.relations == {renewed.id: before}
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_if_adding_fails_after_the_removal_it_is_tried_once_more() -> None:
 def test_if_adding_fails_for_good_the_error_carries_what_was_removed() -> None:
     shop = CarelessShop()
     relation = shop.holds(refid="9", config={"price": "1"})
-    before = dict(shop.listed[relation])
+    before = dict(shop.relations[relation])
     shop.faults.append(on("POST", lambda: httpx2.Response(503), times=9))
     with pytest.raises(RelationLostError, match="product/watch/9 was removed, but adding it again failed") as caught:
         client(shop).renew(relation)
@@ -423,7 +423,7 @@ def test_a_lost_answer_to_a_delete_that_took_effect_is_a_success() -> None:
     relation = shop.holds()
 
     def carries_it_out() -> httpx2.Response:
-        shop.listed.clear()
+        shop.relations.clear()
         return breaks()()
 
     shop.faults.append(on("DELETE", carries_it_out))
@@ -441,7 +441,7 @@ def test_relations_of_other_domains_are_reached_through_their_domain() -> None:
     assert connected.modify(relation, {"position": 2}, domain="service").position == 2
     renewed = connected.renew(relation, domain="service")
     connected.delete(renewed.id, domain="service")
-    assert shop.listed == {}
+    assert shop.relations == {}
 
 
 def test_a_client_closes_its_connections() -> None:
