@@ -137,6 +137,7 @@ class Installation:
                 source,
                 name,
                 self.settings,
+                self.key,
                 now=now,
                 accept_shrink=accept_shrink,
                 full=full,

@@ -91,12 +91,12 @@ def cancel(session: Session, mail_id: int, *, now: datetime) -> None:
     if mail.ambiguous_attempts:
         return
     rows = session.scalars(_notifications(mail_id).with_for_update()).all()
-    lock_relations(session, rows)
+    _lock_relations(session, rows)
     for row in rows:
         take_back(session, row, OPERATOR, now)
 
 
-def lock_relations(session: Session, rows: Sequence[Notification]) -> None:
+def _lock_relations(session: Session, rows: Sequence[Notification]) -> None:
     """Before their notifications are taken back; in the order everybody locks them (store/cases.py)."""
     ids = sorted({row.relation_id for row in rows})
     session.scalars(

@@ -126,8 +126,8 @@ def _notifications(session: Session, mail_id: int) -> list[dict[str, Any]]:
             "episode": row.episode,
             "state": row.state,
             "fired": row.created_at,
-            "product": row.facts["product_name"],
-            "product_id": row.facts["product_id"],
+            "product": row.facts.get("product_name"),
+            "product_id": row.facts.get("product_id"),
         }
         for row, source, shop_id in rows
     ]

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.factories import CREATED, make_config
-from tests.support.stages import START, Play, imported, watching
+from tests.support.stages import KEY, START, Play, imported, watching
 from worker.domain.model import Defect
 from worker.errors import AlreadyRunningError, LeaseLostError, ShopAnswerError, ShopUnreachableError
 from worker.store import tables
@@ -165,7 +165,7 @@ def test_progress_is_told(sqlite_store: Store) -> None:
 
     play = watching(sqlite_store)
     told: list[tuple[object, ...]] = []
-    sync(play.store, play.shop, "main", play.settings, now=play.now, progress=lambda *what: told.append(what))
+    sync(play.store, play.shop, "main", play.settings, KEY, now=play.now, progress=lambda *what: told.append(what))
     assert told == [("accounts", 1, None), ("products", 1, 1)]
 
 

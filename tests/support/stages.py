@@ -78,7 +78,7 @@ class Play:
         return self
 
     def sync(self, *, accept_shrink: bool = False) -> SyncCounts:
-        return sync(self.store, self.shop, "main", self.settings, now=self.now, accept_shrink=accept_shrink)
+        return sync(self.store, self.shop, "main", self.settings, KEY, now=self.now, accept_shrink=accept_shrink)
 
     def scan(self) -> ScanCounts:
         return scan(self.store, "main", self.settings, KEY, now=self.now)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from worker import __version__
-from worker.cli import demo, inspect, outbox, relations, service, setup, shop, stages, suppress
+from worker.cli import customer, demo, inspect, outbox, relations, service, setup, shop, stages, suppress
 from worker.cli.common import Context
 
 
@@ -40,6 +40,7 @@ for command in (
     inspect.preview,
     outbox.outbox,
     suppress.suppress,
+    customer.customer,
     relations.relations,
     setup.pause,
     setup.resume,

@@ -243,7 +243,7 @@ def _print_mail(told: dict[str, Any]) -> None:
             click.echo(f"{key.replace('_', ' '):<19} {_printable(shown)}")
     click.echo("tells of" if told["notifications"] else "tells of nothing any more")
     for row in told["notifications"]:
-        product = f"{row['product_id']} {row['product']}"
+        product = f"{row['product_id']} {row['product']}" if row["product_id"] else "(erased)"
         click.echo(
             f"  {_printable(row['relation'])} {row['kind']} episode {row['episode']}, fired {_moment(row['fired'])}: "
             f"product {_printable(product)}"

@@ -22,6 +22,8 @@ class SyncCounts:
     """Kept, shown with their reason, and never evaluated."""
     unreadable: int = 0
     """Records without a usable id, or of nobody we know."""
+    erased: int = 0
+    """Accounts of customers who were erased: they are left out."""
     retired: int = 0
     kept_back: int = 0
     """Vanished relations that the shrink guard did not believe in."""

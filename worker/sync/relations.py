@@ -9,6 +9,7 @@ from worker.shop.source import Account, Disabled, Page, Unread
 from worker.store import customers, foreign, passes, relations, retirement
 from worker.store.passes import RELATIONS
 from worker.store.relations import Listing
+from worker.sync.erased import without_erased
 from worker.sync.work import Work
 
 _RESUME_WITHIN = timedelta(hours=1)
@@ -23,7 +24,8 @@ def read(work: Work) -> None:
         )
     work.counts.resumed = plan.resumed
     named: dict[str, int | None] = {}
-    for page in work.source.relations(plan.since, plan.after):
+    for listed in work.source.relations(plan.since, plan.after):
+        page = without_erased(work, listed)
         _store(work, page, _strangers(work, page), named)
         what, done = ("relations", work.counts.seen) if work.incremental else ("accounts", len(named))
         work.progress(what, done, page.total)

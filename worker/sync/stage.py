@@ -29,6 +29,7 @@ def sync(
     source: Source,
     name: str,
     settings: Settings,
+    key: bytes,
     *,
     now: datetime,
     accept_shrink: bool = False,
@@ -38,13 +39,14 @@ def sync(
 ) -> SyncCounts:
     """Bring the mirror of one shop up to date.
 
+    `key` is the one erased customers are recognised with.
     `full` reads everything again whatever is known; `scheduled` leaves a shop alone that did not answer lately.
     Raises AlreadyRunningError, ShopError where the shop as a whole can't be read, LeaseLostError.
     """
     if scheduled:
         breaker.check(store, name, now)
     with record_run(store, "sync", name, now) as run, single_flight(store, f"sync:{name}") as lease:
-        work = Work(store, source, name, settings, lease, now, progress)
+        work = Work(store, source, name, settings, key, lease, now, progress)
         try:
             _mirror(work, accept_shrink=accept_shrink, full=full)
         except ShopUnreachableError as silence:

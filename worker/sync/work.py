@@ -27,6 +27,8 @@ class Work:
     source: Source
     name: str
     settings: Settings
+    key: bytes
+    """What erased customers are recognised with."""
     lease: Lease
     now: datetime
     progress: Progress

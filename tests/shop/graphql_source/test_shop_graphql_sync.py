@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 
 from tests.support.graphql_shop.front import GraphqlFront
 from tests.support.settings import load_text
+from tests.support.stages import KEY
 from worker.settings import Settings
 from worker.shop.graphql_queries import PRODUCTS
 from worker.shopserver import tables as shop_tables
@@ -39,7 +40,7 @@ class Mirror:
         ).settings
 
     def sync(self) -> SyncCounts:
-        return sync(self._store, self._front.source(), "main", self._settings, now=self._front.clock.now)
+        return sync(self._store, self._front.source(), "main", self._settings, KEY, now=self._front.clock.now)
 
     def relations(self) -> dict[str, bool]:
         """Whether each relation, by the shop's id, is still there."""
