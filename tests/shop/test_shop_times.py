@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.shop.times import parse_time
+from worker.domain.model import Json
+from worker.shop.times import latest, parse_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -156,3 +157,19 @@ def test_the_usual_spelling_is_read_like_every_other(moment: datetime, zone: str
 def test_nothing_else_of_that_length_is_read(value: str) -> None:
     with pytest.raises(ValueError, match=r"not a time|hour must be"):
         parse_time(value, BERLIN)
+
+
+def test_the_latest_of_the_shops_times_is_told_as_the_shop_wrote_it() -> None:
+    told: list[Json] = [
+        "2026-01-31 10:11:12",
+        "2026-02-01 00:00:00",
+        None,
+        "2026-01-01 00:00:00",
+        False,
+        "zzz",
+        "2027",
+        2028,
+    ]
+    assert latest(told) == "2026-02-01 00:00:00"
+    assert latest(["zzz", None]) is None
+    assert latest([]) is None

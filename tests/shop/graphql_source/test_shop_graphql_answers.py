@@ -55,7 +55,7 @@ def test_a_field_that_was_not_told_is_no_null() -> None:
         [],
         "s",
         ["s", "items", 9, "id"],
-        ["s", "items", -1, "id"],
+        ["s", "items", -1, "config"],
         ["x", 0],
         [0],
         ["s", "items", 0, "id"],
@@ -64,9 +64,9 @@ def test_a_field_that_was_not_told_is_no_null() -> None:
     ],
 )
 def test_paths_that_lead_nowhere_change_nothing(path: Any) -> None:
-    items: Any = [{"id": "1"}]
+    items: Any = [{"id": "1", "config": None}]
     found = outcome({"data": {"s": {"items": items}}, "errors": [{"path": path}]}, "")
-    assert found.data == {"s": {"items": [{"id": "1"}]}}
+    assert found.data == {"s": {"items": [{"id": "1", "config": None}]}}
 
 
 @pytest.mark.parametrize("result", [None, {}, {"items": None}, {"items": {}}, [], "s3cret"])
@@ -100,6 +100,7 @@ def test_the_cursor_is_the_last_id() -> None:
         (None, [["1", "2"], ["1", "2"]]),
         (None, [["1", "2"], ["2", "3"]]),
         (None, [["1", "1"]]),
+        (None, [["a", "a"]]),
         (None, [["2", "1"]]),
         ("9", [["9"]]),
         ("9", [["8"]]),

@@ -64,6 +64,15 @@ def test_an_answer_that_is_none_is_an_error(front: GraphqlFront, answer: Respons
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_page_of_the_host_is_not_taken_for_the_shops_answer(front: GraphqlFront) -> None:
+    async def maintenance(_: Request) -> Response:
+        return HTMLResponse("<html>We are back soon")
+
+    front.host.faults.append(maintenance)
+    with pytest.raises(ShopAnswerError, match="an HTML page instead of data"):
+        front.source().check()
+
+
 @EACH_READING
 def test_a_truncated_answer_is_an_error(front: GraphqlFront, read: Reading) -> None:
     front.faults.cuts = True
@@ -140,11 +149,14 @@ def test_a_page_too_large_for_the_shop_is_asked_for_again_smaller(front: Graphql
     assert front.shop.limits()[:2] == [1000, 250]
 
 
-def test_products_are_not_lost_when_a_batch_is_made_smaller(front: GraphqlFront) -> None:
-    front.faults.slow_above = 10
+def test_products_are_not_lost_when_batches_shrink_and_grow(front: GraphqlFront) -> None:
+    front.faults.slow_above = 15
     wanted = [Wanted(str(number), (VIEW,)) for number in range(1, 17)]
-    found = list(front.source(timeout_seconds=0.3, page_size=12).products(wanted))
-    assert [item.id for item in found if isinstance(item, ProductReading)] == [item.product_id for item in wanted]
+    found = list(front.source(timeout_seconds=0.3, page_size=40).products(wanted))
+    assert [item.id if isinstance(item, ProductReading) else item for item in found] == [
+        want.product_id for want in wanted
+    ]
+    assert front.shop.limits()[:2] == [40, 10]
 
 
 def test_a_shop_that_answers_nothing_is_unreachable(front: GraphqlFront) -> None:

@@ -109,6 +109,22 @@ def test_a_new_price_and_other_dates_of_a_price_lead_to_their_products(front: Gr
     assert set(found) == {"1", "9"}
 
 
+def test_changed_prices_and_then_changed_lists_are_gone_on_with_where_they_ended(front: GraphqlFront) -> None:
+    front.clock.turn(seconds=1)
+    with front.store.begin() as session:
+        for price_id in (1, 5):
+            session.get_one(tables.Price, price_id).dateend = "2027-01-01 00:00:00"
+    front.store.set_price("12", "USD", Decimal("19.99"))
+
+    def rest(after: str | None) -> list[tuple[str, ...]]:
+        return [page.product_ids for page in front.source(page_size=1).changed(Feed.PRICES, LATER, after)]
+
+    cursors = [page.cursor for page in front.source(page_size=1).changed(Feed.PRICES, LATER, None)]
+    assert rest(None) == [("12",), ("1",), ("2",)]
+    assert rest(cursors[0]) == [("1",), ("2",)]
+    assert rest(cursors[1]) == [("2",)]
+
+
 def test_a_shop_that_can_not_search_by_lists_is_read_all_the_same(front: GraphqlFront) -> None:
     front.clock.turn(seconds=1)
     front.store.set_price("12", "USD", Decimal("19.99"))
@@ -154,7 +170,10 @@ def test_changes_are_paged_and_resumed(front: GraphqlFront, feed: Feed) -> None:
 
 
 def test_customers_are_found_by_id(front: GraphqlFront) -> None:
-    found = {customer.id: customer for customer in front.source(page_size=2).customers(["5", "1", "99", "6", "", "1"])}
+    found = {
+        customer.id: customer
+        for customer in front.source(page_size=2).customers(["5", "1", "99", "6", "", "1", "2abc"])
+    }
     assert set(found) == {"1", "5", "6"}
     assert (found["1"].email, found["1"].firstname, found["5"].email) == ("anna@example.com", "Anna", None)
     assert not found["6"].enabled
