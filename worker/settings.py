@@ -198,8 +198,16 @@ class Shop(_Section):
     reconcile_hours: Annotated[float, Field(gt=0, le=8760)] = 24
     product_refresh_hours: Annotated[float, Field(gt=0, le=8760)] = 6
     write_back: bool = False
+    catalogue_customer: str = ""
     admin: AdminLogin | None = None
     customers: dict[CustomerName, Account] = {}
+
+    @model_validator(mode="after")
+    def _knows_its_customers(self) -> Self:
+        if self.catalogue_customer and self.catalogue_customer not in self.customers:
+            known = ", ".join(self.customers) or "none"
+            raise ValueError(f"catalogue_customer must be empty or the name of one of the customers ({known})")
+        return self
 
     @model_validator(mode="after")
     def _has_the_login_its_interface_needs(self) -> Self:

@@ -168,6 +168,15 @@ def test_a_login_can_not_break_out_of_its_header(value: str) -> None:
     assert problems[0].startswith("sources.shop.customers.anna.token: must be one line of printable ASCII")
 
 
+def test_the_customer_products_are_read_as_must_be_one_of_the_customers() -> None:
+    anna = "[sources.shop.customers.anna]\ntoken = 't-0123456789abcdef'"
+    (problem,) = refusals(f"{SHOP}catalogue_customer = 'ann'\n{anna}")
+    assert problem.startswith(
+        "sources.shop: catalogue_customer must be empty or the name of one of the customers (anna)"
+    )
+    assert load_text(f"{SHOP}catalogue_customer = 'anna'\n{anna}").settings.sources["shop"].catalogue_customer == "anna"
+
+
 @pytest.mark.parametrize("zone", ["Europe/Berln", "Mars/Base", "../UTC", "/etc/localtime", "", "Europe", "A" * 300])
 def test_an_unknown_time_zone_is_refused(zone: str) -> None:
     (problem,) = refusals(f'{SHOP}timezone = "{zone}"')

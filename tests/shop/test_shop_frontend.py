@@ -96,6 +96,15 @@ def test_customers_come_by_key_with_one_discovery_and_logins_of_their_own() -> N
     assert [request.headers["authorization"][-4:] for request in shops.requests] == ["anna"] * 3 + ["-bob"] * 2
 
 
+def test_a_customer_who_stands_twice_in_the_settings_is_read_once_and_the_second_name_told() -> None:
+    shops = ManyCustomers(anna=customer("1"), bob=customer("2"), zoe=customer("1"))
+    anna, bob, zoe = accounts_of(source(shops, "anna", "bob", "zoe"))
+    assert isinstance(anna, Account)
+    assert isinstance(bob, Account)
+    assert isinstance(zoe, Unread)
+    assert "customers.zoe is the same customer of the shop as anna; remove one" in str(zoe.error)
+
+
 def test_a_customer_who_is_switched_off() -> None:
     shop = RecordedShop(ROOT, "015-get-customer-disabled")
     assert list(accounts_of(source(shop))) == [Disabled("anna")]
@@ -395,6 +404,20 @@ def test_a_shop_that_refuses_strangers_is_read_as_the_first_customer_it_accepts(
     assert isinstance(found_by(reader, ["1"])["1"], ProductReading)
     logins = [request.headers.get("authorization", "")[-4:] for request in shop.requests]
     assert logins == ["", "anna", "-bob", "-bob", "-bob"]
+
+
+def test_a_shop_that_shows_strangers_no_prices_is_read_as_the_customer_named() -> None:
+    shop = Catalogue(["1"])
+    reader = source(shop, "anna", "bob", catalogue_customer="bob")
+    assert isinstance(found_by(reader, ["1"])["1"], ProductReading)
+    assert {request.headers.get("authorization", "")[-3:] for request in shop.requests} == {"bob"}
+
+
+def test_the_customer_named_for_the_catalogue_has_no_deputy() -> None:
+    shop = Catalogue(["1"])
+    shop.refuses_strangers = True
+    with pytest.raises(ShopLoginError, match="401"):
+        list(products_of(source(shop, "anna", "bob", catalogue_customer="anna"), ["1"], ENGLISH))
 
 
 def test_a_shop_that_refuses_everybody_is_a_login_error() -> None:

@@ -78,7 +78,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NO_ADDRESS: "The customer has no valid e-mail address.",
     Reason.SUPPRESSED: "The customer's address is suppressed.",
     Reason.NOT_OBSERVED: "The product has not been read since somebody watches it.",
-    Reason.NO_PRICE: "The product has no price in the relation's currency.",
+    Reason.NO_PRICE: "The shop shows no price of the product in the relation's currency.",
     Reason.NOT_BELOW_LIMIT: "The price is not below the limit.",
     Reason.OUT_OF_STOCK: "The product is out of stock.",
     Reason.NO_FURTHER_DROP: "The customer knows of a price that is not far enough above this one.",

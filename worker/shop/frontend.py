@@ -11,7 +11,7 @@ import httpx2
 
 from worker import settings
 from worker.domain.model import ProductReading, View
-from worker.errors import ShopAnswerError, ShopError, ShopLoginError, ShopUnreachableError
+from worker.errors import ShopAnswerError, ShopError, ShopLoginError, ShopRefusedError, ShopUnreachableError
 from worker.shop.answer import MissingError
 from worker.shop.api import Api, Discovery
 from worker.shop.client import CustomerClient
@@ -56,7 +56,9 @@ class FrontendSource:
         self._size = PageSize(start=shop.page_size or _PAGE_SIZE, most=shop.page_size or _PAGE_SIZE)
         self._discovery: Discovery | None = None
         self._catalogue: Api | None = None
-        self._readers: Iterator[settings.Account | None] = iter([None, *(account for _, account in self._customers())])
+        self._readers: Iterator[settings.Account | None] = iter(self._catalogue_readers())
+        self._owners: dict[str, str] = {}
+        """Customers read so far: the shop's id, and what the settings call them."""
         self._refused: ShopLoginError | None = None
 
     @property
@@ -86,7 +88,9 @@ class FrontendSource:
             yield Page(entries=(found,), cursor=key, total=len(customers))
 
     def products(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
-        """Every product as the shop shows it to strangers; logged in only where it refuses those. Raises ShopError.
+        """Every product as the shop shows it to strangers, or to `catalogue_customer`. Raises ShopError.
+
+        Where strangers are refused, it is read as the first customer that is not.
 
         Lists leave out products without a category, so what is left out is asked for by itself.
         """
@@ -140,6 +144,12 @@ class FrontendSource:
             rest = rest[len(batch) :]
         yield from (Missing(product_id) for product_id in asked if not usable_id(product_id))
 
+    def _catalogue_readers(self) -> list[settings.Account | None]:
+        """As whom products may be read, in order; None is a stranger."""
+        if self._shop.catalogue_customer:
+            return [self._shop.customers[self._shop.catalogue_customer]]
+        return [None, *(account for _, account in self._customers())]
+
     def _customers(self) -> list[tuple[str, settings.Account]]:
         return sorted(self._shop.customers.items())
 
@@ -160,6 +170,10 @@ class FrontendSource:
             return Unread(key, error)
         if listing.unreadable:
             self.problems["customer.lists.id"] += listing.unreadable
+        known = self._owners.setdefault(identity.customer.id, key)
+        if known != key:
+            twice = f"is the same customer of the shop as {known}; remove one of them from the settings"
+            return Unread(key, ShopRefusedError(f"customers.{key} {twice}"))
         relations = tuple(row.relation for row in listing.rows.values())
         return Account(key, identity.customer, relations, unreadable=listing.unreadable)
 
