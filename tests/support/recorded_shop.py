@@ -1,4 +1,4 @@
-"""Replays recorded exchanges of a real shop (tests/fixtures/recordings/jsonapi): what it was never asked, it does not answer."""
+"""Replays recorded exchanges of a real shop (tests/fixtures/recordings): what it was never asked, it does not answer."""
 
 import json
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
-FOLDER = Path(__file__).parent.parent / "fixtures" / "recordings" / "jsonapi"
+FOLDER = Path(__file__).parent.parent / "fixtures" / "recordings"
 
 # The shop ignores the customer's id, its prefixed links carry routing, and the CSRF token is checked apart.
 _IGNORED = frozenset({"ai[id]", "ai[controller]", "ai[action]", "_token"})
@@ -16,9 +16,9 @@ _IGNORED = frozenset({"ai[id]", "ai[controller]", "ai[action]", "_token"})
 Key = tuple[str, str, str, tuple[tuple[str, str], ...]]
 
 
-def recorded(name: str) -> dict[str, Any]:
+def recorded(name: str, interface: str = "jsonapi") -> dict[str, Any]:
     """One recorded exchange, by its file name without `.json`."""
-    exchange: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    exchange: dict[str, Any] = json.loads((FOLDER / interface / f"{name}.json").read_text(encoding="utf-8"))
     return exchange
 
 
