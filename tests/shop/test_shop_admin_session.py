@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tests.shopserver.front import Door
+from tests.shopserver.front import Door, plain
 from tests.support.admin_host import PASSWORD, TOKEN, USERNAME, AdminHost
 from worker.errors import ShopAnswerError, ShopLoginError, ShopUnreachableError
 from worker.settings import Shop
@@ -56,7 +56,7 @@ def connect(host: AdminHost, door: tuple[Door, str]) -> Iterator[Connect]:
 
     def open_session(login: dict[str, str], **settings: Any) -> AdminSession:
         base = {"url": f"{door[1]}/admin/default/jsonadm", "interface": "jsonadm", "currency": "EUR"}
-        opened.append(AdminSession("main", Shop.model_validate(base | {"admin": login} | settings)))
+        opened.append(AdminSession("main", Shop.model_validate(base | {"admin": login} | settings), transport=plain()))
         return opened[-1]
 
     yield open_session

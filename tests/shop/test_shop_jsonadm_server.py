@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from tests.shopserver.front import FIXTURES, Clock, Door
+from tests.shopserver.front import FIXTURES, Clock, Door, plain
 from tests.support.admin_host import TOKEN, AdminHost
 from tests.support.jsonadm.app import BASE, JsonAdmShop
 from worker.shop.document import parse
@@ -43,7 +43,7 @@ def ask(served: tuple[AdminHost, str], exchange: dict[str, Any]) -> httpx2.Respo
     parts = urlsplit(request["url"])
     path = BASE + parts.path.removeprefix("/admin/jsonadm")
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {TOKEN}"} if actor else {})
-    with httpx2.Client(trust_env=False, verify=False) as client:
+    with httpx2.Client(transport=plain()) as client:
         return client.request(
             request["method"], f"{url}{path}?{parts.query}", headers=headers, json=request["body"] or None
         )

@@ -18,6 +18,11 @@ RECORDED_AT = datetime(2026, 11, 23, 11, 41, 27, tzinfo=UTC)
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # making one for every client would take longer than the tests
 
 
+def plain() -> httpx2.HTTPTransport:
+    """For a source that speaks to a server of this machine without TLS."""
+    return httpx2.HTTPTransport(verify=_NO_TLS)
+
+
 class Clock:
     """A clock that tests turn."""
 

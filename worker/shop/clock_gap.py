@@ -1,4 +1,4 @@
-"""How far a shop's clock is ahead of ours, by the Date header of its answers (RFC 9110, 6.6.1). Shown, never decided by."""
+"""How far a shop's clock is ahead of ours, by the Date header of its answers (RFC 9110, 6.6.1)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -26,6 +26,7 @@ DIFFERENCES = [
     ("*", "body/errors/#/message", "texts are for people (and taken out of the recordings)"),
     ("*", "body/data/*/label", "labels are taken out of the recordings"),
     ("04[23]-products-*", "body/data/searchProducts/items/#/lists/*/#/id", "an id: our shop keeps no list items"),
+    ("04[23]-products-*", "body/data/*/media/#/item/preview*", "pictures are called as in the shop's other interfaces"),
     ("042-products-by-ids", "body/data/searchProducts/items/#/instock", "our flag follows the stock of all types"),
     ("067-error-bad-filter-key-debug", "body/errors/#/extensions", "ours tells nobody where it stumbled"),
     ("077-* 08[13]-*", "body/message", "texts are for people (and taken out of the recordings)"),

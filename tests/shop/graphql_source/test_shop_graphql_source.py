@@ -228,7 +228,7 @@ def test_pictures_are_where_the_settings_say(front: GraphqlFront) -> None:
     assert isinstance(without, ProductReading)
     assert isinstance(reading, ProductReading)
     assert without.picture is None
-    assert reading.picture == "https://cdn.test/files/preview/tshirt-240.png"
+    assert reading.picture == "https://cdn.test/files/preview/240/tshirt.png"
 
 
 def test_a_check_logs_in_and_counts(front: GraphqlFront) -> None:

@@ -11,12 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worker.shopserver.fields import DATE_FORMAT
-from worker.shopserver.render_products import money
+from worker.shopserver.render_products import media_attributes, money
 from worker.shopserver.tables import Customer, Media, Price, Product, ProductText, Relation, Stock
 
 Item = dict[str, Any]
 _COMMON = {"siteid": "1.", "editor": "editor"}
-_WIDTHS = (240, 720)
 
 
 class Items:
@@ -180,15 +179,15 @@ class Items:
         return named | {"status": 1, "mtime": self._local(product.mtime)}
 
     def _media(self, item: Media, product: Product) -> Item:
-        files = {str(width): f"preview/{product.code}-{width}.png" for width in _WIDTHS}
-        previews = json.dumps(files, separators=(",", ":")).replace("/", "\\/")
+        media = media_attributes(item, product.code)
+        previews = json.dumps(media["media.previews"], separators=(",", ":")).replace("/", "\\/")
         return {
             "id": str(item.id),
             "type": "default",
             "languageid": None,
             "label": product.code,
             "mimetype": "image/png",
-            "url": f"product/{product.code}.png",
+            "url": media["media.url"],
             "preview": previews,
             "previews": previews,
             "filesystem": "fs-media",

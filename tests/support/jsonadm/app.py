@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.support.jsonadm.query import BrokenQueryError, Row, by_name, matching, page_of, shown
 from tests.support.jsonadm.rows import RESOURCES, Rows
+from worker.shop.document import encode
 from worker.shopserver import params, tables
 from worker.shopserver.params import Params
 from worker.shopserver.store import ShopStore
@@ -220,7 +221,7 @@ def _dotted(resource: str) -> str:
 
 
 def _document(content: dict[str, Any], status: int, *, cut_off: bool = False) -> Response:
-    body = json.dumps(content).encode()
+    body = encode(content).encode()
     return Response(body[: len(body) // 2] if cut_off else body, status, {"Content-Type": MEDIA_TYPE})
 
 

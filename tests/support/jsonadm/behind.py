@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.shopserver.front import Front
+from tests.shopserver.front import Front, plain
 from tests.support.admin_host import TOKEN, AdminHost, Asked
 from tests.support.jsonadm.app import BASE, JsonAdmShop
 from worker.settings import Shop
@@ -23,7 +23,7 @@ class AdminFront:
 
     def connect(self, **settings: Any) -> AdminJsonSource:
         """A source with these settings besides what it needs; `admin` is the token."""
-        self._sources.append(AdminJsonSource("main", settings_for(self.front.url, **settings)))
+        self._sources.append(AdminJsonSource("main", settings_for(self.front.url, **settings), transport=plain()))
         return self._sources[-1]
 
     def asked(self, resource: str) -> list[Asked]:
