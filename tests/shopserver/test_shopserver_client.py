@@ -18,6 +18,7 @@ from worker.shop.client import CustomerClient
 from worker.shop.fields import Changes, NewRelation
 from worker.shop.frontend import FrontendSource
 from worker.shop.source import Account as ReadAccount
+from worker.shop.source import Wanted
 
 WAYS = list(itertools.product((None, "ai"), (False, True), (False, True)))
 """Prefix, CSRF, and whether the customer comes with a cookie or with a token."""
@@ -109,11 +110,12 @@ def test_the_source_reads_customers_and_products(front: Front, prefix: str | Non
     shop = _shop(front, anna=_account(front, "1", cookie=cookie))
     source = FrontendSource("main", shop)
     try:
-        (anna,) = source.accounts()
+        ((anna,),) = (page.entries for page in source.relations(None, None))
         assert isinstance(anna, ReadAccount)
         assert anna.customer.email == "anna@example.com"
         ids = sorted({relation.refid for relation in anna.relations if relation.domain == "product"})
-        found = list(source.products(ids, View(language="de", currency="EUR")))
+        german = View(language="de", currency="EUR")
+        found = list(source.products([Wanted(product_id, (german,)) for product_id in ids]))
     finally:
         source.close()
     shirt = next(item for item in found if isinstance(item, ProductReading) and item.id == "1")
