@@ -39,7 +39,7 @@ def test_several_relations_are_added_at_once(cem: httpx2.Client) -> None:
 
 def test_a_list_is_added_as_a_whole_or_not_at_all(cem: httpx2.Client) -> None:
     answer = cem.post(RELATIONS, json=document(attributes(), attributes(refid="")))
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert listed(cem) == {}
     answer = cem.post(RELATIONS, json=document(attributes(), attributes(refid="1"), attributes()))
     assert problems(answer) == [("409", "/data/2/attributes")]

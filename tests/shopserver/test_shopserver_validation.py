@@ -95,7 +95,7 @@ def test_a_wrong_value_is_refused_at_its_place(name: str, value: Any) -> None:
     with pytest.raises(Refused) as refused:
         new(attributes(**{name: value}), "/data/0")
     (problem,) = refused.value.problems
-    assert (problem.status, problem.pointer) == (422, f"/data/0/attributes/customer.lists.{name}")
+    assert (problem.status, problem.pointer) == (400, f"/data/0/attributes/customer.lists.{name}")
 
 
 @pytest.mark.parametrize(
@@ -105,37 +105,37 @@ def test_a_change_is_checked_like_a_new_relation(name: str, value: Any) -> None:
     with pytest.raises(Refused) as refused:
         changed({f"customer.lists.{name}": value}, {}, "/data")
     (problem,) = refused.value.problems
-    assert (problem.status, problem.pointer) == (422, f"/data/attributes/customer.lists.{name}")
+    assert (problem.status, problem.pointer) == (400, f"/data/attributes/customer.lists.{name}")
 
 
 @pytest.mark.parametrize("name", ["type", "config", "position", "status", "datestart"])
 def test_a_refused_value_leaves_everything_as_it_was(anna: httpx2.Client, name: str) -> None:
     before = listed(anna)
     answer = anna.patch(one("1"), json=change(**{"position": 5, name: "\n"}))
-    assert problems(answer) == [("422", f"/data/attributes/customer.lists.{name}")]
+    assert problems(answer) == [("400", f"/data/attributes/customer.lists.{name}")]
     answer = anna.post(RELATIONS, json=document(attributes(), attributes(**{"refid": "1", name: "\n"})))
-    assert problems(answer) == [("422", f"/data/1/attributes/customer.lists.{name}")]
+    assert problems(answer) == [("400", f"/data/1/attributes/customer.lists.{name}")]
     assert listed(anna) == before
 
 
 def test_half_a_character_is_refused_however_it_is_written(cem: httpx2.Client) -> None:
     content = json.dumps(document(attributes(config={"half": "\ud800"})))
     answer = cem.post(RELATIONS, content=content, headers={"Content-Type": "application/json"})
-    assert problems(answer) == [("422", "/data/0/attributes/customer.lists.config")]
+    assert problems(answer) == [("400", "/data/0/attributes/customer.lists.config")]
 
 
 def test_nesting_is_kept_up_to_its_limit_and_refused_beyond(cem: httpx2.Client) -> None:
     assert cem.post(RELATIONS, json=document(attributes(config=nested(32)))).status_code == 201
     assert listed(cem)["10"]["config"] == nested(32)
     answer = cem.post(RELATIONS, json=document(attributes(refid="1", config=nested(33))))
-    assert problems(answer) == [("422", "/data/0/attributes/customer.lists.config")]
+    assert problems(answer) == [("400", "/data/0/attributes/customer.lists.config")]
 
 
 @pytest.mark.parametrize("name", ["domain", "refid"])
 def test_a_required_field_is_missed(cem: httpx2.Client, name: str) -> None:
     given = attributes()
     del given[f"customer.lists.{name}"]
-    assert problems(cem.post(RELATIONS, json=document(given))) == [("422", "/data/0/attributes")]
+    assert problems(cem.post(RELATIONS, json=document(given))) == [("400", "/data/0/attributes")]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_required_field_is_missed(cem: httpx2.Client, name: str) -> None:
 def test_an_unknown_attribute_is_refused_not_dropped(cem: httpx2.Client, name: str) -> None:
     answer = cem.post(RELATIONS, json=document({**attributes(), name: 1}))
     place = "" if len(name) > 64 else "/" + name.replace("~", "~0").replace("/", "~1")
-    assert problems(answer) == [("422", f"/data/0/attributes{place}")]
+    assert problems(answer) == [("400", f"/data/0/attributes{place}")]
 
 
 def test_nobody_puts_himself_into_a_group(cem: httpx2.Client) -> None:
@@ -154,18 +154,18 @@ def test_nobody_puts_himself_into_a_group(cem: httpx2.Client) -> None:
 
 def test_all_problems_are_told_at_once(cem: httpx2.Client) -> None:
     answer = cem.post(RELATIONS, json=document(attributes(status=9), attributes(refid="1", dateend="never", domain="")))
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     assert problems(answer) == [
-        ("422", "/data/0/attributes/customer.lists.status"),
-        ("422", "/data/1/attributes/customer.lists.domain"),
-        ("422", "/data/1/attributes/customer.lists.dateend"),
+        ("400", "/data/0/attributes/customer.lists.status"),
+        ("400", "/data/1/attributes/customer.lists.domain"),
+        ("400", "/data/1/attributes/customer.lists.dateend"),
     ]
 
 
 def test_problems_of_several_kinds_are_a_400(anna: httpx2.Client) -> None:
     answer = anna.patch(one("1"), json=change(refid="2", status=9, ctime="2020-01-01 00:00:00"))
     assert answer.status_code == 400
-    assert sorted(status for status, _ in problems(answer)) == ["403", "409", "422"]
+    assert sorted(status for status, _ in problems(answer)) == ["400", "403", "409"]
 
 
 def test_thousands_of_problems_are_told_shortly(cem: httpx2.Client) -> None:

@@ -34,10 +34,10 @@ _NAME_SHOWN = 64
 
 
 def new(given: Mapping[str, Json], pointer: str) -> dict[str, Any]:
-    """The columns of a new relation. Raises Refused: 403 for what only the shop sets, 422 for the rest."""
+    """The columns of a new relation. Raises Refused: 403 for what only the shop sets, 400 for the rest."""
     values, problems = _read(given, pointer, _reject_ours)
     problems += [
-        Problem(422, f"{PREFIX}{name} is required.", pointer=f"{pointer}/attributes")
+        Problem(400, f"{PREFIX}{name} is required.", pointer=f"{pointer}/attributes")
         for name in _REQUIRED
         if PREFIX + name not in given
     ]
@@ -53,7 +53,7 @@ def new(given: Mapping[str, Json], pointer: str) -> dict[str, Any]:
 def change(given: Mapping[str, Json], current: Mapping[str, object], pointer: str) -> dict[str, Any]:
     """The columns that a PATCH changes; `current` are the relation's attributes as clients see them.
 
-    Raises Refused: 403 for another id, ctime or mtime, 409 for another domain or refid, 422 for the rest.
+    Raises Refused: 403 for another id, ctime or mtime, 409 for another domain or refid, 400 for the rest.
     All of them may be sent unchanged.
     """
 
@@ -78,14 +78,14 @@ def _read(
     for attribute, value in given.items():
         name, place = attribute.removeprefix(PREFIX), _at(pointer, attribute)
         if not attribute.startswith(PREFIX) or name not in (*_CHECKS, *_OURS):
-            problems.append(Problem(422, f"There is no attribute {fields.shown(attribute)}.", pointer=place))
+            problems.append(Problem(400, f"There is no attribute {fields.shown(attribute)}.", pointer=place))
         elif (problem := guard(name, value, place)) is not None:
             problems.append(problem)
         elif name in _CHECKS:
             try:
                 values[name] = _CHECKS[name](value)
             except ValueError as error:
-                problems.append(Problem(422, f"{attribute} {error}.", pointer=place))
+                problems.append(Problem(400, f"{attribute} {error}.", pointer=place))
     return values, problems
 
 

@@ -109,13 +109,13 @@ def _changes(given: dict[str, Json]) -> dict[str, str | None]:
     for name, value in given.items():
         place = "/data/attributes" + (pointer_to(name) if name in _EDITABLE else "")
         if name not in _EDITABLE:
-            problems.append(Problem(422, f"{fields.shown(name)} can't be changed here.", pointer=place))
+            problems.append(Problem(400, f"{fields.shown(name)} can't be changed here.", pointer=place))
             continue
         column, check = _EDITABLE[name]
         try:
             changes[column] = check(value)
         except ValueError as error:
-            problems.append(Problem(422, f"{name} {error}.", pointer=place))
+            problems.append(Problem(400, f"{name} {error}.", pointer=place))
     if problems:
         raise Refused(problems)
     return changes

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _TITLES = {
-    400: "Malformed request",
+    400: "Invalid request",
     401: "Not logged in",
     403: "Not allowed",
     404: "Not found",
@@ -13,7 +13,6 @@ _TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     419: "CSRF token missing or wrong",
-    422: "Invalid value",
 }
 
 MAX_PROBLEMS = 20
