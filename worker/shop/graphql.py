@@ -17,13 +17,13 @@ from worker.shop.graphql_changes import GraphqlChanges
 from worker.shop.graphql_filters import at_least, every
 from worker.shop.graphql_products import resource_of
 from worker.shop.graphql_relations import WITH_RELATIONS, id_page, people, relation_page
+from worker.shop.keyset import CAPPED_TOTAL
 from worker.shop.page_size import PageSize
 from worker.shop.parse_product import ProductParser
 from worker.shop.picture import Media
 from worker.shop.record import Record, obj, usable_id
 from worker.shop.source import Abilities, Account, Changed, Check, Feed, Ids, Missing, Page, Wanted
 
-_CAPPED_TOTAL = 10_000
 _CUSTOMERS, _MOST_CUSTOMERS = 1000, 2500
 _PRODUCTS, _MOST_PRODUCTS = 250, 1000
 _IDS, _MOST_IDS = 1000, 2500
@@ -126,4 +126,4 @@ class GraphqlSource:
 
 
 def _counted(total: int) -> str:
-    return f"{total:,}" if total < _CAPPED_TOTAL else f"{_CAPPED_TOTAL:,} or more"
+    return f"{total:,}" if total < CAPPED_TOTAL else f"{CAPPED_TOTAL:,} or more"

@@ -1,7 +1,6 @@
 """One conversation with the shop's GraphQL: a query goes out, items come back, as many at once as the shop can bear."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +13,8 @@ from worker.shop.graphql_answer import Outcome, items_of, outcome
 from worker.shop.graphql_filters import Filter, beyond, every, one_of
 from worker.shop.graphql_paging import Keyset
 from worker.shop.graphql_queries import Search
-from worker.shop.http import Answer, TimedOutError
+from worker.shop.http import Answer
+from worker.shop.keyset import asked_in_time
 from worker.shop.page_size import PageSize
 from worker.shop.record import Record, obj
 
@@ -57,7 +57,7 @@ class GraphqlApi:
         keyset = Keyset(after)
         while True:
             start = None if keyset.after is None else beyond(f"{search.kind}.id", keyset.after)
-            _, found = self._bearable(size, partial(self._found, search, every(*conditions, start)))
+            found = asked_in_time(size, partial(self._found, search, every(*conditions, start)), _number_of)
             if not found.items:
                 return
             yield found.items, keyset.moved(found.items, search.name)
@@ -69,30 +69,18 @@ class GraphqlApi:
         """
         rest = list(dict.fromkeys(ids))
         while rest:
-            limit, found = self._bearable(size, partial(self._listed, search, rest))
+            asked, found = asked_in_time(size, partial(self._listed, search, rest), lambda got: _number_of(got[1]))
             if isinstance(found.total, int) and found.total > len(found.items):
                 raise ShopAnswerError(
-                    f"the shop gives {len(found.items)} of {found.total} items, though {limit} were allowed; "
+                    f"the shop gives {len(found.items)} of {found.total} items, though {len(asked)} were asked for; "
                     "set the source's page_size to what it gives"
                 )
-            yield rest[:limit], found.items
-            rest = rest[limit:]
+            yield asked, found.items
+            del rest[: len(asked)]
 
-    def _bearable(self, size: PageSize, ask: Callable[[int, bool], Found]) -> tuple[int, Found]:
-        """Ask for as many as the shop answers quickly, after a time-out for fewer; returns how many that was."""
-        while True:
-            limit, began = size.size, time.monotonic()
-            try:
-                found = ask(limit, limit <= size.least)
-            except TimedOutError:
-                if not size.timed_out():
-                    raise
-            else:
-                size.answered(len(found.items), time.monotonic() - began)
-                return limit, found
-
-    def _listed(self, search: Search, ids: Sequence[str], limit: int, patient: bool) -> Found:
-        return self._found(search, every(one_of(f"{search.kind}.id", ids[:limit])), limit, patient)
+    def _listed(self, search: Search, ids: Sequence[str], limit: int, patient: bool) -> tuple[list[str], Found]:
+        asked = list(ids[:limit])
+        return asked, self._found(search, every(one_of(f"{search.kind}.id", asked)), limit, patient)
 
     def _found(self, search: Search, condition: str, limit: int, patient: bool) -> Found:
         answered = self.ask(search.text, {"filter": condition, "limit": limit}, patient=patient)
@@ -108,6 +96,10 @@ class GraphqlApi:
                 f"the shop's GraphQL refuses {name}: {RIGHTS}; if it is, the shop's own log says why"
             )
         return SearchFailedError(f"the shop's GraphQL failed in the middle of {name}; the shop's own log says why")
+
+
+def _number_of(found: Found) -> int:
+    return len(found.items)
 
 
 def _document(answer: Answer) -> Record:

@@ -41,6 +41,10 @@ class TimedOutError(ShopUnreachableError):
     """No complete answer in time: asked for less, the shop may be fast enough."""
 
 
+class TooLargeError(ShopAnswerError):
+    """More bytes than are taken: asked for less, the answer may fit."""
+
+
 class _TransientError(ShopUnreachableError):
     """Worth asking again, after `retry_after` where the shop said so."""
 
@@ -209,7 +213,7 @@ def _bounded(response: httpx2.Response, where: str, deadline: float) -> bytes:
     for chunk in response.iter_bytes():
         content += chunk
         if len(content) > MAX_BYTES:
-            raise ShopAnswerError(f"{where}: the answer has more than {MAX_BYTES} bytes")
+            raise TooLargeError(f"{where}: the answer has more than {MAX_BYTES} bytes")
         if time.monotonic() > deadline:
             raise httpx2.ReadTimeout("the answer takes too long", request=response.request)
     return bytes(content)

@@ -159,6 +159,16 @@ def test_products_are_not_lost_when_batches_shrink_and_grow(front: GraphqlFront)
     assert front.shop.limits()[:2] == [40, 10]
 
 
+def test_an_answer_too_large_to_take_is_asked_for_again_smaller(
+    front: GraphqlFront, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [Wanted(str(number), (VIEW,)) for number in range(1, 17)]
+    whole = list(front.source().products(wanted))
+    monkeypatch.setattr("worker.shop.http.MAX_BYTES", front.shop.lengths[-1] - 1)
+    assert list(front.source(page_size=16).products(wanted)) == whole
+    assert front.shop.limits() == [250, 16, 10, 10]
+
+
 def test_a_shop_that_answers_nothing_is_unreachable(front: GraphqlFront) -> None:
     front.faults.slow_above = 0
     with pytest.raises(ShopUnreachableError):

@@ -244,7 +244,7 @@ def test_a_check_logs_in_and_counts(front: GraphqlFront) -> None:
 
 
 def test_a_check_knows_where_totals_end(front: GraphqlFront, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.shop.graphql._CAPPED_TOTAL", 3)
+    monkeypatch.setattr("worker.shop.graphql.CAPPED_TOTAL", 3)
     assert front.source().check().would_read == {"customers with relations": "3 or more"}
 
 

@@ -47,6 +47,8 @@ class GraphqlShop:
         self.faults = Faults()
         self.asked: list[Any] = []
         """The body of every request."""
+        self.lengths: list[int] = []
+        """The bytes of every answer."""
         self.app = Starlette(
             routes=[
                 Route(PATH, self._answer, methods=["POST"]),
@@ -67,6 +69,7 @@ class GraphqlShop:
         if self.faults.slow_above is not None and _limit(body) > self.faults.slow_above:
             await request.receive()  # the body is read: this is when nobody waits any more
         written = as_text(await run_in_threadpool(self._document, body, bool(groups & _READERS)))
+        self.lengths.append(len(written))
         if self.faults.cuts:
             written = written[: len(written) // 2]
         return Response(written, headers={"Cache-Control": "no-cache, private"}, media_type="text/html")
