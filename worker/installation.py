@@ -113,7 +113,7 @@ class Installation:
     def source(self, name: str) -> Iterator[Source]:
         """A connection to the shop."""
         shop = self.settings.sources[name]
-        source: Source = GraphqlSource(name, shop) if shop.interface == "graphql" else FrontendSource(name, shop)
+        source = _INTERFACES[shop.interface](name, shop)
         try:
             yield source
         finally:
