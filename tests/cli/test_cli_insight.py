@@ -5,10 +5,12 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from tests.cli.conftest import TOKEN, Run
 from tests.support.smtp import SmtpSink
+from worker.shopserver import render_products
 from worker.shopserver.store import ShopStore
 from worker.store import tables
 from worker.store.session import Store
@@ -47,6 +49,13 @@ def test_status_shows_what_a_run_complained_about(imported: Run, config_text: Ca
                 "[sources.main.customers.anna]")  # fmt: skip
     imported("sync", code=1)
     assert "! zoe: " in imported("status").stdout
+
+
+def test_status_shows_which_values_a_sync_could_not_read(imported: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own shop is too strict to have any, so its answers are spoilt."""
+    monkeypatch.setattr(render_products, "money", lambda _amount: "1,50")
+    imported("sync")
+    assert "values that could not be read: price.value 1" in imported("status").stdout
 
 
 def test_explain_names_every_rule_with_its_inputs(imported: Run, ask: Callable[..., Any]) -> None:

@@ -58,6 +58,8 @@ def status(context: Context, as_json: bool) -> None:
         name = f"{run['stage']} {run['source']}".strip()
         result = f"[red]{escape(run['error'])}[/]" if run["error"] else _line(_flat(run["counts"]))
         out.print(f"[b]{name}[/] last ran {run['started']:%Y-%m-%d %H:%M:%S} UTC ({took}): {result}")
+        if problems := (run["counts"] or {}).get("problems"):
+            out.print(f"  [red]![/] values that could not be read: {escape(_line(problems))}")
         errors = (run["counts"] or {}).get("errors") or ()
         for error in errors[:_ERRORS_SHOWN]:
             out.print(f"  [red]![/] {escape(plain(error))}")
