@@ -23,6 +23,7 @@ from worker.settings_values import (
     Language,
     ListId,
     Names,
+    Password,
     Seconds,
     SourceName,
     ZoneName,
@@ -165,7 +166,7 @@ class AdminLogin(_Section):
     token: HeaderSecret = None
     cookie: HeaderSecret = None
     username: str = ""
-    password: SecretStr | None = None
+    password: Password = None
     login_url: OptionalUrl = ""
 
     @model_validator(mode="after")

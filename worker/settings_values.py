@@ -96,6 +96,10 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or "not a file name"
 
 
+def _some_secret(secret: SecretStr | None) -> SecretStr | None:
+    return secret if secret is not None and secret.get_secret_value() else None
+
+
 def _header_secret(secret: SecretStr | None) -> SecretStr | None:
     if secret is None or not secret.get_secret_value():
         return None
@@ -148,6 +152,8 @@ Host = Annotated[str, AfterValidator(_host)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 CertificateFile = Annotated[str, AfterValidator(_certificates)]
 Folder = Annotated[str, AfterValidator(_folder)]
+Password = Annotated[SecretStr | None, AfterValidator(_some_secret)]
+"""An empty one is none."""
 HeaderSecret = Annotated[SecretStr | None, AfterValidator(_header_secret)]
 HashKey = Annotated[SecretStr, AfterValidator(_hash_key)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]

@@ -255,3 +255,67 @@ def test_only_databases_we_know_are_taken(url: str, complaint: str) -> None:
 def test_only_brokers_we_know_are_taken(url: str, complaint: str) -> None:
     (problem,) = refusals(f'broker.url = "{url}"')
     assert problem.startswith(f"broker.url: {complaint}")
+
+
+ADMIN = f'{SHOP}interface = "jsonadm"\n[sources.shop.admin]\n'
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "token = 't'",
+        "cookie = 'c=1'",
+        "username = 'anna'\npassword = 'p'",
+        "token = 't'\nusername = ''\npassword = ''\ncookie = ''",
+        "username = 'anna'\npassword = 'p'\nlogin_url = 'https://shop.test:443/enter'",
+    ],
+)
+def test_an_admin_logs_in_one_way(login: str) -> None:
+    assert load_text(ADMIN + login).settings.sources["shop"].admin is not None
+
+
+@pytest.mark.parametrize(
+    ("login", "complaint"),
+    [
+        ("", "admin: needs exactly one of token, cookie, and username with password"),
+        ("token = 't'\ncookie = 'c=1'", "admin: needs exactly one of token, cookie, and username with password"),
+        ("token = 't'\nusername = 'a'\npassword = 'p'", "admin: needs exactly one of token, cookie, and username"),
+        ("username = 'anna'", "admin: username and password go together"),
+        ("password = 'p'", "admin: username and password go together"),
+        ("token = 't'\nlogin_url = 'https://shop.test/enter'", "admin: login_url goes with username and password"),
+        ("token = 'a\u00fc'", "admin.token: must be one line of printable ASCII"),
+    ],
+)
+def test_an_admin_does_not_log_in_any_other_way(login: str, complaint: str) -> None:
+    (problem,) = refusals(ADMIN + login)
+    assert problem.startswith(f"sources.shop.{complaint}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://evil.test/login", "http://shop.test/login", "https://shop.test:8443/login", "https://sub.shop.test/"],
+)
+def test_the_password_is_typed_in_on_the_shops_own_host_only(url: str) -> None:
+    (problem,) = refusals(f"{ADMIN}username = 'anna'\npassword = 'p'\nlogin_url = '{url}'")
+    assert problem.startswith("sources.shop: admin.login_url must be on the host of url")
+
+
+@pytest.mark.parametrize(
+    ("toml", "complaint"),
+    [
+        (f"{SHOP}[sources.shop.admin]\ntoken = 't'", "admin is for interface = "),
+        (f'{SHOP}interface = "jsonadm"', 'interface = "jsonadm" needs a login in the table admin'),
+        (f'{SHOP}interface = "graphql"', 'interface = "graphql" needs a login in the table admin'),
+        (f"{ADMIN}token = 't'\n[sources.shop.customers.anna]\ntoken = 't'", "customers is for interface = "),
+    ],
+)
+def test_an_interface_goes_with_its_own_kind_of_login(toml: str, complaint: str) -> None:
+    (problem,) = refusals(toml)
+    assert problem.startswith(f"sources.shop: {complaint}")
+
+
+def test_relations_are_removed_only_where_that_is_possible() -> None:
+    toml = f'{SHOP}interface = "graphql"\nwrite_back = true\n[sources.shop.admin]\ntoken = "t"'
+    (problem,) = refusals(toml)
+    assert problem.startswith("sources.shop: write_back: ")
+    assert load_text(toml.replace("graphql", "jsonadm")).settings.sources["shop"].write_back

@@ -83,6 +83,20 @@ def test_the_example_of_an_admin_login_shows_every_option_of_it() -> None:
     assert AdminLogin.model_fields.keys() == tomllib.loads(f"[admin]{ADMIN}")["admin"].keys()
 
 
+@pytest.mark.parametrize("interface", ["jsonadm", "graphql"])
+def test_the_example_of_an_admin_login_loads_in_place_of_the_customers(interface: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.toml"
+    source = EXAMPLE.partition("[sources.shop.customers.anna]")[0].replace(
+        'interface = "jsonapi"', f'interface = "{interface}"'
+    )
+    file.write_text(f"{source}\n[sources.shop.admin]{ADMIN}", encoding="utf-8")
+    shop = load(file, {}).settings.sources["shop"]
+    assert (shop.interface, shop.customers) == (interface, {})
+    assert shop.admin is not None
+    assert shop.admin.token is not None
+    assert shop.admin.password is None
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -143,6 +143,25 @@ def test_each_secret_may_stand_in_a_file_of_its_own(variable: str, key: str, tmp
     assert loaded.origins[key] == f"environment {variable}"
 
 
+@pytest.mark.parametrize(
+    "login",
+    [{"TOKEN_FILE": "token"}, {"COOKIE_FILE": "cookie"}, {"USERNAME": "username", "PASSWORD_FILE": "password"}],
+    ids=" ".join,
+)
+def test_an_admins_login_may_stand_in_variables_and_files(login: dict[str, str], tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    shop = '[sources.shop]\nurl = "https://shop.test"\ncurrency = "EUR"\ninterface = "jsonadm"\n'
+    named = {f"WATCHPOST_SOURCES__SHOP__ADMIN__{name}": option for name, option in login.items()}
+    values = {name: str(secret) if name.endswith("_FILE") else "anna" for name in named}
+    loaded = load_text(shop, values)
+    admin = loaded.settings.sources["shop"].admin
+    assert admin is not None
+    for name, option in named.items():
+        assert loaded.origins[f"sources.shop.admin.{option}"] == f"environment {name}"
+    assert "s3cret" in {secret.get_secret_value() for secret in (admin.token, admin.cookie, admin.password) if secret}
+
+
 def test_the_smtp_password_may_stand_in_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("s3cret\n")

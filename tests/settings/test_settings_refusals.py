@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from tests.support.settings import load_text, refusals
 from worker.configuration import load
 from worker.errors import SettingsError
-from worker.settings import Settings
+from worker.settings import AdminLogin, Settings
 
 SHOP = 'sources.shop = { url = "https://shop.test", currency = "EUR", customers.anna.token = "t" }\n'
+ADMIN_SHOP = SHOP.replace("customers.anna.token", 'interface = "jsonadm", admin.token')
 
 
 def sections(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
@@ -22,6 +23,8 @@ def sections(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tupl
     yield path, model
     for name, field in model.model_fields.items():
         annotation: Any = field.annotation
+        if annotation == AdminLogin | None:
+            annotation = AdminLogin
         if get_origin(annotation) is dict:
             chosen = {"sources": "shop", "customers": "anna"}[name]
             yield from sections(get_args(annotation)[1], f"{path}{name}.{chosen}.")
@@ -33,7 +36,8 @@ def with_key(key: str, value: str) -> str:
     """A settings file with a shop and one more key."""
     if key.startswith("sources.shop."):
         inner = key.removeprefix("sources.shop.")
-        return SHOP.replace(" }", f", {inner} = {value} }}")
+        shop = ADMIN_SHOP if inner.startswith("admin.") else SHOP
+        return shop.replace(" }", f", {inner} = {value} }}")
     return SHOP + f"{key} = {value}\n"
 
 

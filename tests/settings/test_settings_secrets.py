@@ -30,6 +30,13 @@ stock_types = ["default", "warehouse"]
 token = "{SECRET}"
 [sources.shop.customers.bert]
 cookie = "session={SECRET}"
+[sources.admin]
+url = "https://shop.test"
+interface = "jsonadm"
+currency = "EUR"
+[sources.admin.admin]
+username = "anna"
+password = "{SECRET}"
 """
 
 
@@ -49,6 +56,9 @@ def test_no_description_shows_a_secret() -> None:
         ("sources.shop.customers.anna.token", "********"),
         ("sources.shop.customers.anna.cookie", ""),
         ("sources.shop.customers.bert.cookie", "********"),
+        ("sources.admin.admin.password", "********"),
+        ("sources.admin.admin.username", "anna"),
+        ("sources.admin.admin.token", ""),
         ("database.url", "postgresql://anna:********@db.test:5433/watchpost"),
         ("broker.url", "rediss://:********@redis.test/0"),
         ("smtp.username", "anna"),
@@ -135,6 +145,7 @@ def test_a_repr_shows_no_secret() -> None:
         f'sources.shop = {{ url = "https://shop.test:{SECRET}", currency = "EUR" }}',
         f'sources.shop = {{ url = "https://shop.test", currency = "EUR", customers.a.token = "{SECRET}\\n" }}',
         f'sources.shop = {{ url = "https://shop.test", currency = "EUR", customers.a = "{SECRET}" }}',
+        f'sources.shop = {{ url = "https://shop.test", currency = "EUR", admin.password = "{SECRET}" }}',
         f'sources.shop = {{ url = "https://shop.test", currency = "{SECRET}" }}',
         f'sources.shop = {{ url = "https://shop.test", currency = "EUR", timezone = "{SECRET}" }}',
         f'smtp.password = "{SECRET}',

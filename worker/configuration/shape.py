@@ -71,12 +71,12 @@ def _child(node: Node, key: str) -> Node | None:
 
 def _node(field: FieldInfo) -> Node:
     annotation: Any = field.annotation
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
     if get_origin(annotation) is dict:
         table: type[BaseModel] = get_args(annotation)[1]
         return NamedTables(table)
-    return Option(secret=SecretStr in (annotation, *get_args(annotation)))
+    types = (annotation, *get_args(annotation))  # a table that may be missing is written `Table | None`
+    section = next((found for found in types if isinstance(found, type) and issubclass(found, BaseModel)), None)
+    return section or Option(secret=SecretStr in types)
 
 
 def _known(node: Node, path: KeyPath, like: KeyPath) -> Iterator[KeyPath]:
