@@ -20,6 +20,10 @@ class CsrfRefusedError(ShopLoginError):
     """419: the CSRF token was missing, wrong or outlived its session; nothing was carried out."""
 
 
+class BrokenDownError(ShopUnreachableError):
+    """500: asked for less, the shop may have the memory and the time for it."""
+
+
 class MissingError(ShopRefusedError):
     """404 in the shop's own words (a JSON:API document): the resource is not there for us."""
 
@@ -63,6 +67,8 @@ def _raise_status(answer: Answer) -> NoReturn:
         raise ShopLoginError(f"{failed}; the customer's token or cookie is missing, wrong or expired")
     if answer.status == 419:
         raise CsrfRefusedError(f"{failed}; the shop refused the CSRF token")
+    if answer.status == 500:
+        raise BrokenDownError(f"{failed}; the shop broke down over this, its own log says why", answer.retry_after)
     if answer.status == 429 or answer.status >= 500:
         raise ShopUnreachableError(f"{failed}; the shop can't answer now", answer.retry_after)
     if answer.status >= 400:

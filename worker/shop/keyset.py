@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from worker.domain.model import Json
 from worker.errors import ShopAnswerError
+from worker.shop.answer import BrokenDownError
 from worker.shop.http import TimedOutError, TooLargeError
 from worker.shop.page_size import PageSize
 from worker.shop.record import member, usable_id
@@ -51,14 +52,16 @@ def keyset(ask: Ask, size: PageSize, after: str | None) -> Iterator[Rows]:
 
 
 def asked_in_time(size: PageSize, ask: Callable[[int, bool], Answered], records: Callable[[Answered], int]) -> Answered:
-    """One answer. `ask` is told how many records to ask for, and whether to be patient: after a time-out, or an answer too large
-    to take, less is asked for, down to the least. How long the answer took for its `records` decides about the next one.
+    """One answer. `ask` is told how many records to ask for, and whether to be patient.
+
+    After a time-out, a break-down or an answer too large to take, less is asked for, down to the least. How long the answer
+    took for its `records` decides about the next one.
     """
     while True:
         began = time.monotonic()
         try:
             answered = ask(size.size, size.size <= size.least)
-        except (TimedOutError, TooLargeError):
+        except (TimedOutError, BrokenDownError, TooLargeError):
             if not size.timed_out():
                 raise
             continue

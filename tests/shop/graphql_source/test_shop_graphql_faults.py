@@ -144,7 +144,7 @@ def test_pages_in_a_circle_are_an_error(front: GraphqlFront) -> None:
 
 def test_a_page_too_large_for_the_shop_is_asked_for_again_smaller(front: GraphqlFront) -> None:
     front.faults.slow_above = 300
-    accounts = [entry for page in front.source(timeout_seconds=0.3).relations(None, None) for entry in page.entries]
+    accounts = [entry for page in front.source(timeout_seconds=0.6).relations(None, None) for entry in page.entries]
     assert [entry.key for entry in accounts] == ["1", "2", "4"]
     assert front.shop.limits()[:2] == [1000, 250]
 
@@ -152,7 +152,7 @@ def test_a_page_too_large_for_the_shop_is_asked_for_again_smaller(front: Graphql
 def test_products_are_not_lost_when_batches_shrink_and_grow(front: GraphqlFront) -> None:
     front.faults.slow_above = 15
     wanted = [Wanted(str(number), (VIEW,)) for number in range(1, 17)]
-    found = list(front.source(timeout_seconds=0.3, page_size=40).products(wanted))
+    found = list(front.source(timeout_seconds=0.6, page_size=40).products(wanted))
     assert [item.id if isinstance(item, ProductReading) else item for item in found] == [
         want.product_id for want in wanted
     ]
@@ -167,6 +167,16 @@ def test_an_answer_too_large_to_take_is_asked_for_again_smaller(
     monkeypatch.setattr("worker.shop.http.MAX_BYTES", front.shop.lengths[-1] - 1)
     assert list(front.source(page_size=16).products(wanted)) == whole
     assert front.shop.limits() == [250, 16, 10, 10]
+
+
+def test_a_page_the_shop_has_no_memory_for_is_asked_for_again_smaller(front: GraphqlFront) -> None:
+    async def exhausted(request: Request) -> Response | None:
+        return Response(status_code=500) if (await request.json())["variables"]["limit"] > 300 else None
+
+    front.host.faults.append(exhausted)
+    accounts = [entry for page in front.source().relations(None, None) for entry in page.entries]
+    assert [entry.key for entry in accounts] == ["1", "2", "4"]
+    assert front.shop.limits()[0] == 250
 
 
 def test_a_shop_that_answers_nothing_is_unreachable(front: GraphqlFront) -> None:
