@@ -20,18 +20,18 @@ def relay() -> Iterator[ScriptedRelay]:
 @pytest.fixture
 def play(store: Store, relay: ScriptedRelay) -> Dispatching:
     """A dispatcher with an empty outbox, on both databases."""
-    _let_the_disk_lag(store)
+    let_the_disk_lag(store)
     return Dispatching(store, make_settings(relay.port))
 
 
 @pytest.fixture
 def lite(sqlite_store: Store, relay: ScriptedRelay) -> Dispatching:
     """The same on SQLite only, for what has nothing to do with the database."""
-    _let_the_disk_lag(sqlite_store)
+    let_the_disk_lag(sqlite_store)
     return Dispatching(sqlite_store, make_settings(relay.port))
 
 
-def _let_the_disk_lag(store: Store) -> None:
+def let_the_disk_lag(store: Store) -> None:
     """What a test loses in a power cut, it does not miss; a killed process loses nothing by it."""
     if store.is_sqlite:
         event.listen(store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
