@@ -1,5 +1,6 @@
 """Fixtures: real databases, a real Redis, a real SMTP server. The helpers behind them live in tests/support."""
 
+import faulthandler
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,21 @@ settings.register_profile("watchpost", deadline=None)
 settings.load_profile("watchpost")
 
 BACKENDS = ["sqlite", "postgresql"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured (`record_property`), whichever process they ran in."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in report.user_properties if report.when == "call" else ():
+                terminalreporter.write_line(f"{name}: {value}")
+
+
+@pytest.fixture(autouse=True)
+def _patience_with_long_tests(request: pytest.FixtureRequest) -> None:
+    """What takes minutes is not taken for a test that hangs; it bounds itself."""
+    if request.node.get_closest_marker("long"):
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,222 @@
+"""Fault row 7: workers are killed at random while many mails go out, and every mail arrives, hardly one of them twice."""
+
+import asyncio
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from secrets import randbelow
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from redis import Redis
+from sqlalchemy import func, select, update
+
+from tests.e2e.killing import Fleet
+from tests.support import service
+from tests.support.fake_shop import FakeShop
+from tests.support.smtp import SmtpSink
+from tests.support.stages import KEY, Play
+from tests.support.waiting import monotonic, wait_until
+from worker.configuration import load
+from worker.store import tables
+from worker.store.session import Store
+
+SETTINGS = """
+data_dir = "data"
+hash_key = "{key}"
+[database]
+url = "{database}"
+[broker]
+url = "{broker}"
+[schedule]
+sync_seconds = 86400
+scan_seconds = 86400
+compose_seconds = 0.5
+dispatch_seconds = 0.5
+[mail]
+from_address = "watch@shop.example"
+digest_wait_seconds = 0
+[smtp]
+host = "127.0.0.1"
+port = {smtp}
+tls = "none"
+connections = 2
+timeout_seconds = 2
+data_timeout_seconds = 2
+lease_seconds = 4.5
+[sources.main]
+url = "http://127.0.0.1:9/jsonapi"
+currency = "EUR"
+"""
+UNFINISHED = ("pending", "leased", "submitting")
+
+
+class BusyRelay(SmtpSink):
+    """Takes a moment over each mail, before it has it and after: the time in which a killed client leaves a doubt."""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        moment = Random(envelope.original_content).uniform(0, 0.08)  # noqa: S311 - a delay
+        await asyncio.sleep(moment)
+        reply = await super().handle_DATA(server, session, envelope)
+        await asyncio.sleep(moment)
+        return reply
+
+
+@dataclass(frozen=True)
+class Course:
+    """How much goes out, and how hard it is made."""
+
+    mails: int
+    strikes: int
+    """The most there are."""
+    pause: tuple[float, float]
+    """Seconds between two of them, at least and at most."""
+    seconds: float
+    """After which it must be over."""
+
+
+SHORT = Course(mails=250, strikes=8, pause=(0.2, 0.7), seconds=60)
+LONG = Course(mails=10_000, strikes=250, pause=(0.2, 1.5), seconds=900)
+
+
+@dataclass
+class Outbox:
+    """The tables as the operator sees them."""
+
+    store: Store
+    expected: int
+
+    def is_empty(self) -> bool:
+        """Whether every notification is in a mail, and every mail ended or is held."""
+        with self.store.read() as session:
+            told = session.scalar(select(func.count()).where(tables.Notification.state == "mailed"))
+            open_ = session.scalar(select(func.count()).where(tables.Mail.state.in_(UNFINISHED)))
+        return (told, open_) == (self.expected, 0)
+
+    def second_attempts(self) -> bool:
+        """Whether a mail that is in doubt is on its way again just now."""
+        with self.store.read() as session:
+            row = select(tables.Mail.id).where(tables.Mail.state == "submitting", tables.Mail.ambiguous_attempts == 1)
+            return session.scalar(row.limit(1)) is not None
+
+    def held(self) -> int:
+        with self.store.read() as session:
+            return session.scalar(select(func.count()).where(tables.Mail.state == "held")) or 0
+
+    def release(self) -> int:
+        """The operator sends what is held."""
+        with self.store.begin() as session:
+            released = session.scalars(
+                update(tables.Mail)
+                .where(tables.Mail.state == "held")
+                .values(state="pending", next_attempt_at=datetime.now(UTC), settled_at=None)
+                .returning(tables.Mail.id)
+            )
+            return len(released.all())
+
+    def mails(self) -> dict[str, tables.Mail]:
+        """Every mail by its Message-ID."""
+        with self.store.read() as session:
+            return {mail.message_id: mail for mail in session.scalars(select(tables.Mail))}
+
+
+@pytest.fixture
+def relay() -> Iterator[BusyRelay]:
+    with BusyRelay() as running:
+        yield running
+
+
+def _seed() -> int:
+    """A new one each time; KILL_LOOP_SEED repeats one."""
+    return int(os.environ.get("KILL_LOOP_SEED", randbelow(10**6)))
+
+
+@pytest.mark.parametrize("course", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
+def test_workers_killed_at_random_lose_no_mail(
+    course: Course,
+    tmp_path: Path,
+    postgres_store: Store,
+    redis_url: str,
+    relay: BusyRelay,
+    record_property: Callable[[str, object], None],
+) -> None:
+    config = tmp_path / "watchpost.toml"
+    database = postgres_store.engine.url.render_as_string(hide_password=False)
+    config.write_text(
+        SETTINGS.format(key=KEY.decode(), database=database, broker=redis_url, smtp=relay.port), encoding="utf-8"
+    )
+    _fire(Play(postgres_store, settings=load(config, {}).settings, now=datetime.now(UTC)), course.mails)
+    with Redis.from_url(redis_url) as redis:
+        redis.flushdb()
+    outbox = Outbox(postgres_store, course.mails)
+    seed, began, releases = _seed(), monotonic(), 0
+    rng = Random(seed)  # noqa: S311 - a game
+    with Fleet(tmp_path, service.environment(WATCHPOST_CONFIG=str(config)), rng) as fleet:
+        wait_until(relay.received, timeout=course.seconds, what="the first mail")
+        for _ in range(course.strikes):
+            _wait_for_a_bad_moment(outbox, rng, course)
+            if outbox.is_empty():
+                break
+            fleet.strike()
+        wait_until(outbox.is_empty, timeout=course.seconds, what="the outbox to empty")
+        missing = set(outbox.mails()) - _arrived(relay).keys()
+        assert all(outbox.mails()[name].state == "held" for name in missing)
+        while outbox.held():
+            releases += outbox.release()
+            wait_until(outbox.is_empty, timeout=course.seconds, what="the released mails")
+    mails, copies = outbox.mails(), _arrived(relay)
+    ambiguous = sum(mail.ambiguous_attempts for mail in mails.values())
+    duplicates = copies.total() - len(copies)
+    counts = {
+        "seed": seed,
+        "mails": len(mails),
+        "kills": fleet.kills,
+        "ambiguous": ambiguous,
+        "releases": releases,
+        "duplicates": duplicates,
+        "seconds": round(monotonic() - began, 1),
+    }
+    record_property("kill loop", counts)
+    assert len({mail.customer_id for mail in mails.values()}) == len(mails) == course.mails, counts
+    assert copies.keys() == mails.keys(), counts
+    assert {mail.state for mail in mails.values()} == {"sent"}, counts
+    assert duplicates <= ambiguous + releases, counts
+    assert all(copy.content == mails[_name(copy.content)].message for copy in relay.received())
+
+
+def _fire(play: Play, number: int) -> None:
+    """So many customers are to be told that one lamp got cheaper; none of it is composed yet."""
+    play.shop.product("42", EUR="120.00", stock="1")
+    for customer in map(str, range(1, number + 1)):
+        play.shop.customer(customer)
+        play.shop.watch(customer, customer_id=customer, ctime=play.now)
+    assert play.fires() == 0
+    play.shop.product("42", EUR="90.00")
+    assert play.fires() == number
+
+
+def _wait_for_a_bad_moment(outbox: Outbox, rng: Random, course: Course) -> None:
+    """Some time; until there are held mails often until one in doubt is on its way again, so that it ends up there."""
+    pause = rng.uniform(*course.pause)
+    until = monotonic() + pause
+    spiteful = rng.random() < 0.5 and not outbox.held()
+    wait_until(
+        lambda: monotonic() > until + (2 if spiteful else 0) or (spiteful and outbox.second_attempts()),
+        timeout=course.seconds,
+    )
+
+
+def _arrived(relay: BusyRelay) -> Counter[str]:
+    """How often each Message-ID arrived."""
+    return Counter(_name(mail.content) for mail in relay.received())
+
+
+def _name(content: bytes) -> str:
+    found = re.search(rb"^Message-ID: (\S+)\r$", content, re.MULTILINE)
+    assert found is not None
+    return found[1].decode()
