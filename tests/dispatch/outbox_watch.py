@@ -31,6 +31,12 @@ LOOKED_AT = _arrows("leased > leased expired suppressed cancelled superseded hel
 SUBMITTED = _arrows("leased > submitting")
 SETTLED = _arrows("leased > pending failed", "submitting > sent pending failed held")
 PUT_BACK = _arrows("leased > pending")
+OPERATED = {
+    "retry": _arrows("pending > pending", "failed > pending", "expired > pending", "suppressed > pending"),
+    "hold": _arrows("pending > held"),
+    "release": _arrows("held > pending", "failed > pending", "expired > pending", "suppressed > pending"),
+    "cancel": _arrows("pending > cancelled", "held > cancelled"),
+}
 
 
 class ClockedStore(Store):
@@ -77,6 +83,12 @@ class OutboxWatch:
         """A step about several claimed mails was done."""
         self._compare(arrows, {mail.id for mail in mails if self.is_held_by(mail)})
 
+    def operator(self, mail_id: int, what: str) -> None:
+        """An operator did something to a mail, or was refused."""
+        old = self.rows[mail_id]
+        self._compare(OPERATED[what], {mail_id})
+        assert self.rows[mail_id]["releases"] == old["releases"] + (what == "release" and self.rows[mail_id] != old)
+
     def all(self, arrows: Arrows) -> None:
         """A step was done that takes back what others left."""
         before = self.rows
@@ -94,8 +106,9 @@ class OutboxWatch:
             assert state != "sent" or copies
             assert set(copies) <= {row["message"]}
             # Whatever went and was not recorded as sent is counted, or its dispatcher is still at it.
-            assert len(copies) <= row["ambiguous_attempts"] + (state in {"sent", "submitting"})
-            assert row["ambiguous_attempts"] <= self._resends + (state == "held")
+            assert len(copies) <= row["ambiguous_attempts"] + row["releases"] + (state in {"sent", "submitting"})
+            in_the_end = state in {"held", "cancelled"}
+            assert row["ambiguous_attempts"] <= self._resends + row["releases"] + in_the_end
 
     def is_over(self) -> bool:
         """Whether every mail ended."""

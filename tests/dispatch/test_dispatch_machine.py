@@ -25,7 +25,7 @@ def _drive(url: str, *, resend: bool, examples: int) -> None:
 
 @pytest.mark.parametrize(
     ("resend", "examples"),
-    [(True, 40), (False, 10), pytest.param(True, 2000, marks=pytest.mark.long)],
+    [(True, 30), (False, 8), pytest.param(True, 2000, marks=pytest.mark.long)],
     ids=["resend", "hold", "long"],
 )
 def test_mails_on_sqlite(sqlite_template: SqliteTemplate, tmp_path: Path, resend: bool, examples: int) -> None:
@@ -33,4 +33,4 @@ def test_mails_on_sqlite(sqlite_template: SqliteTemplate, tmp_path: Path, resend
 
 
 def test_mails_on_postgresql(postgres_pool: PostgresPool) -> None:
-    _drive(postgres_pool.emptied(), resend=True, examples=10)
+    _drive(postgres_pool.emptied(), resend=True, examples=8)

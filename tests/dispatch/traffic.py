@@ -4,8 +4,10 @@ The steps are the real transactions of `worker.dispatch.desk`. A crash throws a 
 comes back with tokens that may be worth nothing by then.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -14,9 +16,11 @@ from sqlalchemy.orm import Session
 
 from tests.dispatch import outbox_watch as watch
 from tests.dispatch.dispatching import KEY, SOURCE, START, Dispatching, make_settings
+from worker import outbox_change
 from worker.dispatch.desk import Desk
 from worker.dispatch.replies import Kind, Phase, Verdict, of_error, of_reply
 from worker.dispatch.route import PAUSED, Closure, Fault
+from worker.errors import MailStateError
 from worker.store import tables
 
 MOST_MAILS = 4
@@ -142,6 +146,19 @@ class Traffic(RuleBasedStateMachine):
     @rule(steps=shifts)
     def a_third_one_works(self, steps: list[tuple[int, Luck]]) -> None:
         self._work(2, steps)
+
+    @rule(what=st.sampled_from(["retry", "hold", "release", "release", "cancel"]), pick=st.integers(0, MOST_MAILS))
+    def the_operator_intervenes(self, what: str, pick: int) -> None:
+        mail_id = sorted(self.watch.rows)[pick % len(self.watch.rows)]
+        act = {
+            "retry": partial(outbox_change.retry, key=KEY),
+            "hold": outbox_change.hold,
+            "release": outbox_change.release,
+            "cancel": outbox_change.cancel,
+        }
+        with suppress(MailStateError), self.store.begin() as session:
+            act[what](session, mail_id, now=self.play.now)
+        self.watch.operator(mail_id, what)
 
     @rule(who=whos, other=st.integers(1, 2), far=st.integers(1, 4), farther=st.integers(1, 5), luck=lucks)
     def one_is_overtaken(self, who: int, other: int, far: int, farther: int, luck: Luck) -> None:

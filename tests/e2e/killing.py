@@ -40,11 +40,12 @@ class Fleet:
             child.wait()
 
     def strike(self) -> None:
-        """Kill a random process that does the work, a main process, or a whole family; then make the crew complete again."""
-        child = self._running[self._rng.choice(_CREW)]
+        """Kill a process of the pool that does the work, now and then a main process, beat, or a whole family."""
+        name = self._rng.choices(_CREW, weights=(1, 4, 4))[0]
+        child = self._running[name]
         whole, main = self._note(child), psutil.Process(child.pid)
         pool = [each for each in whole if each != main]
-        victims = self._rng.choice([whole, [main], *([each] for each in pool)])
+        victims = self._rng.choice([*([each] for each in pool * 2), [main], whole])
         self.kills += self._kill(victims)
         if main in victims:
             child.wait()

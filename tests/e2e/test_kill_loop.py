@@ -14,11 +14,10 @@ from secrets import randbelow
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from redis import Redis
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from tests.e2e.killing import Fleet
 from tests.support import service
-from tests.support.fake_shop import FakeShop
 from tests.support.smtp import SmtpSink
 from tests.support.stages import KEY, Play
 from tests.support.waiting import monotonic, wait_until
@@ -45,7 +44,7 @@ digest_wait_seconds = 0
 host = "127.0.0.1"
 port = {smtp}
 tls = "none"
-connections = 2
+connections = {connections}
 timeout_seconds = 2
 data_timeout_seconds = 2
 lease_seconds = 4.5
@@ -72,16 +71,16 @@ class Course:
     """How much goes out, and how hard it is made."""
 
     mails: int
+    connections: int
+    """Of each dispatcher."""
     strikes: int
-    """The most there are."""
-    pause: tuple[float, float]
-    """Seconds between two of them, at least and at most."""
+    """The most there are, spread over the mails' arrivals."""
     seconds: float
     """After which it must be over."""
 
 
-SHORT = Course(mails=250, strikes=8, pause=(0.2, 0.7), seconds=60)
-LONG = Course(mails=10_000, strikes=250, pause=(0.2, 1.5), seconds=900)
+SHORT = Course(mails=200, connections=2, strikes=6, seconds=60)
+LONG = Course(mails=10_000, connections=6, strikes=250, seconds=900)
 
 
 @dataclass
@@ -89,35 +88,23 @@ class Outbox:
     """The tables as the operator sees them."""
 
     store: Store
-    expected: int
 
     def is_empty(self) -> bool:
         """Whether every notification is in a mail, and every mail ended or is held."""
+        untold = select(tables.Notification.id).where(tables.Notification.state == "pending").limit(1)
+        unfinished = select(tables.Mail.id).where(tables.Mail.state.in_(UNFINISHED)).limit(1)
         with self.store.read() as session:
-            told = session.scalar(select(func.count()).where(tables.Notification.state == "mailed"))
-            open_ = session.scalar(select(func.count()).where(tables.Mail.state.in_(UNFINISHED)))
-        return (told, open_) == (self.expected, 0)
+            return session.scalar(unfinished) is None and session.scalar(untold) is None
 
-    def second_attempts(self) -> bool:
-        """Whether a mail that is in doubt is on its way again just now."""
+    def in_flight(self, *, in_doubt: bool) -> bool:
+        """Whether the body of a mail is on its way just now; `in_doubt`: of one that may have arrived before."""
+        row = select(tables.Mail.id).where(tables.Mail.state == "submitting").limit(1)
         with self.store.read() as session:
-            row = select(tables.Mail.id).where(tables.Mail.state == "submitting", tables.Mail.ambiguous_attempts == 1)
-            return session.scalar(row.limit(1)) is not None
+            return session.scalar(row.where(tables.Mail.ambiguous_attempts > 0) if in_doubt else row) is not None
 
     def held(self) -> int:
         with self.store.read() as session:
             return session.scalar(select(func.count()).where(tables.Mail.state == "held")) or 0
-
-    def release(self) -> int:
-        """The operator sends what is held."""
-        with self.store.begin() as session:
-            released = session.scalars(
-                update(tables.Mail)
-                .where(tables.Mail.state == "held")
-                .values(state="pending", next_attempt_at=datetime.now(UTC), settled_at=None)
-                .returning(tables.Mail.id)
-            )
-            return len(released.all())
 
     def mails(self) -> dict[str, tables.Mail]:
         """Every mail by its Message-ID."""
@@ -148,29 +135,33 @@ def test_workers_killed_at_random_lose_no_mail(
     config = tmp_path / "watchpost.toml"
     database = postgres_store.engine.url.render_as_string(hide_password=False)
     config.write_text(
-        SETTINGS.format(key=KEY.decode(), database=database, broker=redis_url, smtp=relay.port), encoding="utf-8"
+        SETTINGS.format(
+            key=KEY.decode(), database=database, broker=redis_url, smtp=relay.port, connections=course.connections
+        ),
+        encoding="utf-8",
     )
     _fire(Play(postgres_store, settings=load(config, {}).settings, now=datetime.now(UTC)), course.mails)
     with Redis.from_url(redis_url) as redis:
         redis.flushdb()
-    outbox = Outbox(postgres_store, course.mails)
-    seed, began, releases = _seed(), monotonic(), 0
+    outbox = Outbox(postgres_store)
+    seed, began = _seed(), monotonic()
     rng = Random(seed)  # noqa: S311 - a game
     with Fleet(tmp_path, service.environment(WATCHPOST_CONFIG=str(config)), rng) as fleet:
-        wait_until(relay.received, timeout=course.seconds, what="the first mail")
-        for _ in range(course.strikes):
-            _wait_for_a_bad_moment(outbox, rng, course)
-            if outbox.is_empty():
-                break
+        for arrivals in sorted(rng.randint(1, course.mails) for _ in range(course.strikes)):
+            _wait_for(arrivals, relay, outbox, course)
+            _wait_for_a_bad_moment(outbox, rng)
             fleet.strike()
         wait_until(outbox.is_empty, timeout=course.seconds, what="the outbox to empty")
         missing = set(outbox.mails()) - _arrived(relay).keys()
         assert all(outbox.mails()[name].state == "held" for name in missing)
         while outbox.held():
-            releases += outbox.release()
+            service.watchpost(
+                "--config", str(config), "outbox", "release", "--all", "--state", "held", "--yes", cwd=tmp_path
+            )
             wait_until(outbox.is_empty, timeout=course.seconds, what="the released mails")
     mails, copies = outbox.mails(), _arrived(relay)
     ambiguous = sum(mail.ambiguous_attempts for mail in mails.values())
+    releases = sum(mail.releases for mail in mails.values())
     duplicates = copies.total() - len(copies)
     counts = {
         "seed": seed,
@@ -200,15 +191,20 @@ def _fire(play: Play, number: int) -> None:
     assert play.fires() == number
 
 
-def _wait_for_a_bad_moment(outbox: Outbox, rng: Random, course: Course) -> None:
-    """Some time; until there are held mails often until one in doubt is on its way again, so that it ends up there."""
-    pause = rng.uniform(*course.pause)
-    until = monotonic() + pause
-    spiteful = rng.random() < 0.5 and not outbox.held()
+def _wait_for(arrivals: int, relay: BusyRelay, outbox: Outbox, course: Course) -> None:
+    """Until so many mails arrived, or no more can."""
     wait_until(
-        lambda: monotonic() > until + (2 if spiteful else 0) or (spiteful and outbox.second_attempts()),
+        lambda: len(relay.received()) >= arrivals or outbox.is_empty(),
         timeout=course.seconds,
+        what=f"{arrivals} mails",
     )
+
+
+def _wait_for_a_bad_moment(outbox: Outbox, rng: Random) -> None:
+    """When mails are on their way; as long as none is held often when one goes that is in doubt, so that it will be."""
+    latest = monotonic() + 2
+    in_doubt = rng.random() < 0.5 and not outbox.held()
+    wait_until(lambda: monotonic() > latest or outbox.in_flight(in_doubt=in_doubt))
 
 
 def _arrived(relay: BusyRelay) -> Counter[str]:
