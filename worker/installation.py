@@ -30,6 +30,7 @@ from worker.store.session import Store
 from worker.store.steady import steady
 from worker.sync import SyncCounts, sync
 from worker.tidy import TidyCounts, tidy
+from worker.tidy import rehearse as rehearse_tidy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -186,6 +187,10 @@ class Installation:
     def tidy(self, *, now: datetime, progress: Progress = silent) -> TidyCounts:
         """Forget what the settings don't keep."""
         return tidy(self.store, self.settings.retention, now=now, progress=progress)
+
+    def rehearse_tidy(self, *, now: datetime) -> TidyCounts:
+        """What a tidy would forget, writing nothing."""
+        return rehearse_tidy(self.store, self.settings.retention, now=now)
 
     def without_digest_wait(self) -> None:
         """A run by hand composes at once what fires in it."""

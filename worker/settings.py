@@ -137,6 +137,7 @@ class Retention(_Section):
     """`[retention]`: how long what is not needed any more is kept."""
 
     observation_days: Annotated[int, Field(ge=30)]
+    mail_days: Annotated[int, Field(ge=7)]
     run_days: Annotated[int, Field(ge=1)]
 
 

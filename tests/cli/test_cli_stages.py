@@ -39,7 +39,8 @@ def test_a_run_does_not_wait_for_the_digest(imported: Run, ask: Callable[..., An
 
 
 def test_tidy_forgets_what_the_settings_do_not_keep(imported: Run, ask: Callable[..., Any]) -> None:
-    assert ask("tidy") == {"observations": 0, "runs": 0}
+    assert ask("tidy") == ask("tidy", "--dry-run") == {"observations": 0, "texts": 0, "runs": 0}
+    assert "don't go together" in imported("tidy", "--dry-run", "--queue", code=2).stderr
     assert "tidy: nothing to do" in imported("tidy").stdout
     assert "tidy" in {run["stage"] for run in ask("status")["runs"]}
 

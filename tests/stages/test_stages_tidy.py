@@ -3,21 +3,25 @@
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
+from sqlalchemy import delete, select
 
 from tests.support.databases import SqliteTemplate, opened
 from tests.support.factories import make_config
-from tests.support.stages import Play, imported, watching
+from tests.support.stages import KEY, Play, imported, watching
 from worker import tidy as stage
+from worker.domain.model import Kind
 from worker.errors import AlreadyRunningError
+from worker.lens import make_lens
 from worker.settings import Retention
-from worker.store import tables
+from worker.store import cases, tables
 from worker.store.lease import single_flight
 from worker.store.session import Store
-from worker.tidy import tidy
+from worker.tidy import rehearse, tidy
 
-KEPT = Retention(observation_days=30, run_days=7)
+KEPT = Retention(observation_days=30, mail_days=7, run_days=7)
 
 
 def _tidy(play: Play) -> tuple[int, int]:
@@ -132,3 +136,126 @@ def test_one_tidies_at_a_time(sqlite_store: Store) -> None:
     play = imported(sqlite_store)
     with single_flight(sqlite_store, "tidy", timedelta(minutes=1)), pytest.raises(AlreadyRunningError):
         _tidy(play)
+
+
+def test_the_price_a_mail_names_as_the_one_before_is_kept_for_watches_that_are_younger(store: Store) -> None:
+    play = watching(store, timeframe=3650)
+    _told_each_day(play, "150", "130", "110")
+    play.later(days=60).fires()
+    play.shop.watch("2", ctime=play.now, config=make_config(pricevalue="120"))
+    play.shop.delete("1")
+    assert play.told() == ["2 price"]
+    play.compose()
+    assert _tidy(play.later(days=1))[0] == 2
+    assert _prices(play) == [130, 110]
+    play.sync()
+    assert play.recheck() is None
+
+
+def _settle(play: Play, **values: object) -> None:
+    with play.store.begin() as session:
+        mail = session.get_one(tables.Mail, play.mails()[-1].id)
+        for name, value in values.items():
+            setattr(mail, name, value)
+
+
+def test_the_text_of_a_mail_is_forgotten_some_days_after_its_end(store: Store) -> None:
+    play = watching(store)
+    play.shop.product("42", EUR="99.00")
+    play.told()
+    play.compose()
+    _settle(play, state="sent", settled_at=play.now, reason="body_250")
+    before = play.row(tables.Mail)
+    assert tidy(store, KEPT, now=play.later(days=7).now).texts == 0
+    assert tidy(store, KEPT, now=play.later(minutes=1).now).texts == 1
+    assert tidy(store, KEPT, now=play.later(days=1).now).texts == 0
+    after = play.row(tables.Mail)
+    assert (before.message != b"", after.message) == (True, b"")
+    assert (after.state, after.reason, after.settled_at, after.recipient) == (
+        "sent",
+        "body_250",
+        before.settled_at,
+        before.recipient,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "forgotten"),
+    [(state, True) for state in ("failed", "expired", "cancelled", "superseded", "suppressed")]
+    + [(state, False) for state in ("pending", "leased", "submitting", "held")],
+)
+def test_the_text_of_a_mail_that_can_still_be_sent_is_kept(sqlite_store: Store, state: str, forgotten: bool) -> None:
+    play = watching(sqlite_store)
+    play.shop.product("42", EUR="99.00")
+    play.told()
+    play.compose()
+    _settle(play, state=state, settled_at=play.now)
+    assert tidy(sqlite_store, KEPT, now=play.later(days=100).now).texts == forgotten
+
+
+def test_a_rehearsal_counts_the_same_and_deletes_nothing(store: Store) -> None:
+    play = watching(store)
+    _told_each_day(play, "130", "99")
+    play.compose()
+    _settle(play, state="expired", settled_at=play.now)
+    _told_each_day(play, "140")
+    play.later(days=60).fires()
+    before = {name: rows for name, rows in play.everything().items() if name != "lease"}
+    counts = rehearse(store, KEPT, now=play.now)
+    assert {name: rows for name, rows in play.everything().items() if name != "lease"} == before
+    assert tidy(store, KEPT, now=play.now) == counts
+    assert min(counts.observations, counts.texts, counts.runs) > 0
+
+
+def _replayed(play: Play) -> dict[tuple[int, str], object]:
+    """What a replay of everything stored decides for each active watch, and what a mail would call the price before."""
+    relation = tables.Relation
+    active = select(relation.id).where(
+        relation.retired_at.is_(None), relation.ends_at > play.now, relation.watch_currency.is_not(None)
+    )
+    found: dict[tuple[int, str], object] = {}
+    with play.store.begin() as session:
+        session.execute(delete(tables.Watch))
+        lens = make_lens(session, play.settings, KEY)
+        for case in cases.load(session, session.scalars(active).all(), lens):
+            before = [cases.previous_price(session, reading) for reading in case.readings.values() if reading.observing]
+            for kind in Kind:
+                state = cases.fold(case, kind, lens)
+                found[case.relation.id, kind] = state, cases.situation(case, kind, state, lens).price, before
+        session.rollback()
+    return found
+
+
+def _live(play: Play, rng: Random) -> None:
+    """Some weeks in which prices and stock change, and watches come, change and go."""
+    play.shop.watch("first", ctime=play.now, config=make_config(timeframe=9))
+    for number in range(1, 13):
+        play.later(hours=rng.choice([24, 48]))
+        price = rng.choice(["90", "95", "110", "120", "130", None])
+        play.shop.product("42", EUR=price, CHF=price, stock=rng.choice(["0", "1"]))
+        config = {"timeframe": rng.choice([9, 3650, 3650]), "pricevalue": rng.choice(["100", None])}
+        if rng.random() < 0.5:
+            play.shop.watch(
+                str(number), ctime=play.now - timedelta(hours=rng.choice([0, 0, 30])), config=make_config(**config)
+            )
+        listed = sorted(play.shop.listed)
+        if listed and rng.random() < 0.3:
+            play.shop.patch(rng.choice(listed), **config, currency=rng.choice(["EUR", "CHF"]))
+        if listed and rng.random() < 0.2:
+            play.shop.delete(rng.choice(listed))
+        play.fires()
+
+
+def test_forgetting_changes_no_replay_of_an_active_watch(sqlite_template: SqliteTemplate, tmp_path: Path) -> None:
+    forgotten = watches = 0
+    for seed in range(4):
+        (tmp_path / str(seed)).mkdir()
+        with opened(sqlite_template.copy_to(tmp_path / str(seed))) as store:
+            play = imported(store)
+            _live(play, Random(seed))  # noqa: S311 - plays a shop, protects nothing
+            before = _replayed(play)
+            counts = tidy(store, Retention.model_construct(observation_days=0, mail_days=0, run_days=0), now=play.now)
+            assert _replayed(play) == before
+            forgotten, watches = forgotten + counts.observations, watches + len(before)
+    assert forgotten > 5
+    assert watches > 10

@@ -138,12 +138,18 @@ def dispatch(context: Context, queue: bool, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Only count what would be forgotten.")
 @queue_option
 @as_json_option
 @pass_context
 @explained
-def tidy(context: Context, queue: bool, as_json: bool) -> None:
-    """Forget old observations and runs, as [retention] in the settings says; never what a watch still needs."""
+def tidy(context: Context, dry_run: bool, queue: bool, as_json: bool) -> None:
+    """Forget old observations, texts of mails and runs, as [retention] in the settings says; never what a watch still needs."""
+    if dry_run:
+        if queue:
+            raise click.UsageError("--dry-run and --queue don't go together: a worker prints nothing.")
+        rehearsed = _each([""], lambda _: asdict(context.installation.rehearse_tidy(now=utc_now())))
+        _finish("tidy (dry run)", rehearsed, as_json)
     if queue:
         _enqueue(context, as_json, ("tidy",))
         return
