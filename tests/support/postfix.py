@@ -129,8 +129,11 @@ def running_postfix() -> Iterator[Postfix]:
     with tempfile.TemporaryDirectory(prefix="watchpost-postfix-") as name:
         server = Postfix(Path(name), *_free_ports(3))
         _configure(server)
-        log = server.folder / "log" / "start"
-        child = process.start(["postfix", "-c", server.folder / "config", "start-fg"], log=log, cwd=server.folder)
+        log, config = server.folder / "log" / "start", server.folder / "config"
+        # Not `postfix start-fg`: the scripts around the master would get our signals instead of it.
+        subprocess.run(["postfix", "-c", config, "check"], check=True, timeout=60)
+        found = subprocess.run(["postconf", "-h", "daemon_directory"], check=True, timeout=60, capture_output=True)
+        child = process.start([Path(found.stdout.decode().strip(), "master"), "-c", config, "-s"], log=log, cwd=config)
         try:
             wait_until(lambda: _is_up(child, server, log), what="Postfix")
             yield server
