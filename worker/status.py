@@ -1,11 +1,13 @@
 """What `watchpost status` tells: how fresh each shop's mirror is, what is watched, rejected, told, waiting and stuck."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
+from worker.heartbeat import late
 from worker.settings import Settings
 from worker.store import tables
 
@@ -19,6 +21,7 @@ def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any
         "switches": {
             row.name: {"since": row.changed_at, "reason": row.reason} for row in session.scalars(select(tables.Switch))
         },
+        "late": [asdict(stage) for stage in late(session, settings, now)],
         "sources": {name: _source(session, settings, name, now) for name in sorted(settings.sources)},
         "notifications": _grouped(session, tables.Notification.state),
         "mails": _mails(session),

@@ -35,6 +35,14 @@ def test_status_counts_relations_mails_and_the_last_runs(imported: Run, ask: Cal
     assert "watchpost explain main:" in text
 
 
+def test_status_tells_stages_that_do_not_run(run: Run, ask: Callable[..., Any]) -> None:
+    run("init")
+    assert "LATE dispatch has never run: do beat and worker run" in run("status").stdout
+    run("run")
+    assert "LATE" not in run("status").stdout
+    assert ask("status")["late"] == []
+
+
 def test_without_a_shop_status_says_what_to_add(
     imported: Run, config: Path, config_text: Callable[[str, str], None]
 ) -> None:

@@ -46,6 +46,9 @@ def status(context: Context, as_json: bool) -> None:
             f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: "
             + escape(switch["reason"] or "no reason given")
         )
+    for stage in told["late"]:
+        since = f"has not run since {stage['since']:%Y-%m-%d %H:%M:%S} UTC" if stage["since"] else "has never run"
+        out.print(f"[red]LATE[/] {stage['stage']} {stage['source']}".rstrip() + f" {since}: do beat and worker run?")
     if not told["sources"]:
         out.print("No shop is connected: add a table [sources.NAME] to the settings.", markup=False)
     for name, source in told["sources"].items():
