@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 from structlog import get_logger
 
-from worker import log
+from worker import log, shutdown
 from worker.configuration import broker_folder, broker_url, data_dir, load
 from worker.errors import DatabaseSilentError, SettingsError, WatchpostError
 from worker.installation import Installation
@@ -25,6 +25,7 @@ logger = get_logger(__name__)
 
 # A schedule that was never run is due at once, not an interval after the start; beat's file remembers later runs.
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_ALMOST = 0.9
 
 
 def make_app(settings: Settings) -> Celery:
@@ -32,22 +33,19 @@ def make_app(settings: Settings) -> Celery:
     url = broker_url(settings)
     app = Celery("watchpost", broker=url, include=["worker.tasks"])
     app.watchpost_settings = settings
+    limit = settings.broker.task_time_limit_seconds
     app.conf.update(
-        accept_content=["json"],  # a broker that others can write to must not make us unpickle
-        task_serializer="json",
         task_ignore_result=True,  # counts are kept in the database, per run
-        enable_utc=True,
-        timezone="UTC",
         worker_prefetch_multiplier=1,  # a waiting wake-up belongs to whichever worker is free
-        task_time_limit=settings.broker.task_time_limit_seconds,
-        worker_hijack_root_logger=False,  # logging is ours (log.py)
-        worker_send_task_events=False,
+        task_time_limit=limit,  # a task that hangs is killed, and the next one takes up its work
+        task_soft_time_limit=_ALMOST * limit,  # before that it may record that it failed, and give its lease back
         broker_connection_retry_on_startup=True,  # a broker that starts after us is no reason to die
-        broker_connection_max_retries=None,
+        broker_connection_max_retries=None,  # nor is one that is away for long
+        broker_channel_error_retry=True,  # or one that refuses to work, as Redis does when its memory is full
         broker_transport_options=_transport(url, settings),
         beat_schedule=_schedule(settings),
         beat_schedule_filename=str(data_dir(settings) / "beat-schedule"),
-        worker_enable_remote_control=not url.startswith("filesystem:"),  # its replies would pile up as files
+        worker_enable_remote_control=False,  # nobody asks; one connection less that can break, and on files replies pile up
     )
     return app
 
@@ -64,13 +62,13 @@ def _transport(url: str, settings: Settings) -> dict[str, Any]:
             "control_folder": str(folder / "control"),
             "polling_interval": 0.5,
         }
-    # A half-open connection must be noticed: without these a worker would wait for ever.
+    # A connection that died without a word must be noticed. Commands time out; the worker's own wait for messages, which
+    # the first does not cover, is checked, and over with all in all after 1 + 2 x the time-out.
+    patience = settings.broker.timeout_seconds
     return {
-        "socket_timeout": 30,
-        "socket_connect_timeout": 10,
-        "socket_keepalive": True,
-        "health_check_interval": 25,
-        "retry_on_timeout": True,
+        "ack_emulation": False,  # wake-ups need no acknowledgement, and one that could not be sent kept a worker waiting for ever
+        "socket_timeout": patience,
+        "health_check_interval": patience,
     }
 
 
@@ -119,6 +117,15 @@ def _from_environment() -> Celery:
             except WatchpostError as problem:
                 logger.error("refusing to start", error=str(problem))
                 raise SystemExit(problem.exit_code) from None
+
+    @worker_shutting_down.connect(weak=False)
+    def _come_to_an_end(how: str, **_: object) -> None:
+        if how == "Warm":
+            shutdown.begin(settings.broker.shutdown_seconds)
+
+    @worker_shutdown.connect(weak=False)
+    def _ended(**_: object) -> None:
+        shutdown.end()
 
     return make_app(settings)
 

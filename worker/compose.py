@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from structlog import get_logger
 
+from worker import failpoints
 from worker.errors import TemplateError
 from worker.ledger import Finding, cancel, review, told
 from worker.lens import make_lens
@@ -82,6 +83,7 @@ def compose(
                     counts.fail(f"customer {shop_id}: {type(problem).__name__}")
                     log.exception("customer's mail put off", customer=shop_id)
                 else:
+                    failpoints.hit("compose.committed")
                     counts.add(done)
                 progress("mails", counts.mails)
             after = customers[-1]

@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, insert, select, union, update
 from sqlalchemy.orm import Session
 from structlog import get_logger
 
+from worker import failpoints
 from worker.describe import describe
 from worker.domain.episode import State, fired
 from worker.domain.model import Defect, Kind
@@ -107,6 +108,7 @@ def scan(
                 lambda relation_id: _put_aside(store, lease, relation_id),
                 counts,
             )
+            failpoints.hit("scan.page")
             after = ids[-1]
             counts.scanned += len(ids)
             progress("relations", counts.scanned)
@@ -304,6 +306,7 @@ def _fire(
             previous_price=state.last_notified_price,
         )
     )
+    failpoints.hit("scan.fired")
 
 
 def _hit(case: Case, kind: Kind, state: State, decision: Decision) -> Hit:

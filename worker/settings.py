@@ -46,7 +46,9 @@ class Broker(_Section):
     """`[broker]`: what wakes the tasks up."""
 
     url: BrokerUrl
+    timeout_seconds: Seconds
     task_time_limit_seconds: Annotated[int, Field(ge=10)]
+    shutdown_seconds: Seconds
 
 
 class Schedule(_Section):

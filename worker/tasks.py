@@ -1,5 +1,6 @@
 """The Celery tasks: each reads the clock, calls one function and returns its counts."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 from celery import current_app, shared_task
 from structlog import get_logger
 
+from worker import shutdown
 from worker.errors import AlreadyRunningError, ShopRestingError, WatchpostError
 from worker.installation import Installation
 
@@ -64,7 +66,16 @@ def compose() -> dict[str, Any]:
 @shared_task(name="worker.tasks.dispatch")
 def dispatch() -> dict[str, Any]:
     """Send the mails that are due."""
-    return _report("dispatch", "", lambda: dict(installation().dispatch(clock=utc_now)))
+    return _report("dispatch", "", lambda: dict(installation().dispatch(clock=utc_now, stop=_enough())))
+
+
+def _enough() -> Callable[[], bool]:
+    """Tells dispatch to begin no further mail: the worker shuts down, or half the task's time is over.
+
+    What is on its way then has the other half to come to its end; the next wake-up goes on.
+    """
+    until = time.monotonic() + installation().settings.broker.task_time_limit_seconds / 2
+    return lambda: shutdown.has_begun() or time.monotonic() >= until
 
 
 @shared_task(name="worker.tasks.tidy")

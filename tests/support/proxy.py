@@ -13,7 +13,8 @@ class Proxy:
     host = "127.0.0.1"
 
     def __init__(self, target: int | Path) -> None:
-        self._target = target
+        self.target = target
+        """Where new connections go."""
         self._silent = False
         self._word = b""
         self._accepted = 0
@@ -69,6 +70,7 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await server.wait_closed()
+        await asyncio.sleep(0)  # lets the loop close the sockets
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1
@@ -80,13 +82,16 @@ class Proxy:
         try:
             if self._silent:
                 await self._closing.wait()
-            if isinstance(self._target, int):
-                answers, server = await asyncio.open_connection(self.host, self._target)
+            if isinstance(self.target, int):
+                answers, server = await asyncio.open_connection(self.host, self.target)
             else:
-                answers, server = await asyncio.open_unix_connection(self._target)
+                answers, server = await asyncio.open_unix_connection(self.target)
         except OSError:
             writer.transport.abort()  # there is no server
             return
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         lost = asyncio.Event()
         ways = {
             asyncio.create_task(self._forward(reader, server, lost, listen=True)),
@@ -97,9 +102,9 @@ class Proxy:
         finally:
             for way in ways:
                 way.cancel()
+            for end in (writer, server):
+                end.transport.abort()
             await asyncio.gather(*ways, return_exceptions=True)
-            writer.transport.abort()
-            server.transport.abort()
 
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, listen: bool
