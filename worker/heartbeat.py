@@ -44,7 +44,7 @@ def late(session: Session, settings: Settings, now: datetime) -> list[Late]:
 
 
 def _turns(settings: Settings) -> Iterator[tuple[str, str, float]]:
-    """Each stage and source, and the seconds between its turns."""
+    """Each stage and source, and the seconds between its turns; not tidy, whose turns are too rare to tell anything."""
     beat = settings.schedule
     for source in sorted(settings.sources):
         yield "sync", source, beat.sync_seconds

@@ -184,6 +184,7 @@ class Installation:
         return counts
 
     @_stage
+    @_stage
     def tidy(self, *, now: datetime, progress: Progress = silent) -> TidyCounts:
         """Forget what the settings don't keep."""
         return tidy(self.store, self.settings.retention, now=now, progress=progress)
