@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.stages import Play, watching
+from tests.support.stages import KEY, Play, watching
 from worker.errors import ShopAnswerError, ShopRestingError, ShopUnreachableError
 from worker.store import tables
 from worker.store.session import Store
@@ -12,7 +12,7 @@ from worker.sync import sync
 
 
 def _scheduled(play: Play) -> None:
-    sync(play.store, play.shop, "main", play.settings, now=play.now, scheduled=True)
+    sync(play.store, play.shop, "main", play.settings, KEY, now=play.now, scheduled=True)
 
 
 def _silent(store: Store, times: int, retry_after: timedelta | None = None) -> Play:
