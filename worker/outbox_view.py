@@ -12,6 +12,13 @@ from sqlalchemy.orm import Session, defer
 from worker.errors import NotFoundError
 from worker.store.tables import Customer, Mail, Notification, Relation
 
+WHAT_TO_DO = {
+    "held": "watchpost outbox list --state held, then: watchpost outbox release (or cancel) ID",
+    "failed": "watchpost outbox list --state failed; once the cause is mended: watchpost outbox retry ID",
+    "ambiguous": "watchpost outbox list --ambiguous; they may have arrived twice: does the relay or the network break off?",
+}
+"""By what is wrong with mails, what an operator can do about it (`status`, `doctor`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:

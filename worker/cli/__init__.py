@@ -36,6 +36,7 @@ for command in (
     stages.run,
     stages.tidy,
     inspect.status,
+    inspect.doctor,
     inspect.explain,
     inspect.preview,
     outbox.outbox,

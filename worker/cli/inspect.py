@@ -1,5 +1,6 @@
 """Commands that tell operators what is going on and why."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ from rich.markup import escape
 from worker.cli import explaining
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, plain, print_json
 from worker.compose import digest_of, draft_message, recipient_of
+from worker.doctor import Level, examine
 from worker.explain import explain as explain_relation
 from worker.explain import items
+from worker.outbox_view import WHAT_TO_DO
 from worker.status import status as whole_status
 from worker.tasks import utc_now
 
+_LEVEL = {Level.GOOD: "[green]ok     [/]", Level.NOTE: "[yellow]note   [/]", Level.PROBLEM: "[red]PROBLEM[/]"}
 _ERRORS_SHOWN = 5
 _NOTABLE_GAP = 60
 """Seconds between the shop's clock and ours that are worth a line."""
@@ -55,6 +59,9 @@ def status(context: Context, as_json: bool) -> None:
         _print_source(name, source)
     mails = {key: value for key, value in told["mails"].items() if key != "oldest_open" and value}
     out.print(f"[b]mails[/] {_line(mails)}" + _oldest(told["mails"]["oldest_open"]))
+    for name, what_to_do in WHAT_TO_DO.items():
+        if told["mails"].get(name):
+            out.print(f"  [red]{name}[/]: {what_to_do}")
     out.print(f"[b]notifications[/] {_line(told['notifications'])}")
     for run in told["runs"]:
         took = f"{run['seconds']:.1f} s" if run["seconds"] is not None else "has not ended"
@@ -100,6 +107,33 @@ def _line(counts: dict[str, Any]) -> str:
 
 def _oldest(moment: Any) -> str:
     return f"; oldest open one from {moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
+
+
+@click.command()
+@click.option("--relay", is_flag=True, help="Also knock at the mail relay: connect, encrypt, log in; no mail is sent.")
+@click.option(
+    "--tolerate-failed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="So many mails a day may fail without being a problem.",
+)
+@as_json_option
+@pass_context
+@explained
+def doctor(context: Context, relay: bool, tolerate_failed: int, as_json: bool) -> None:
+    """Check every part of the installation; exit code 1 when something needs an operator."""
+    found = examine(context.installation, utc_now(), relay=relay, tolerated=tolerate_failed)
+    healthy = all(finding.level is not Level.PROBLEM for finding in found)
+    if as_json:
+        print_json({"healthy": healthy, "findings": found})
+    else:
+        for finding in found:
+            out.print(f"{_LEVEL[finding.level]} [b]{escape(finding.check)}[/] {escape(plain(finding.text))}")
+            if finding.remedy:
+                out.print(f"          {escape(finding.remedy)}")
+        out.print("Healthy." if healthy else "[red]Something needs you.[/]")
+    sys.exit(0 if healthy else 1)
 
 
 @click.command()

@@ -3,14 +3,14 @@
 import re
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import click
 from sqlalchemy.orm import Session
 
 from worker import outbox_change, outbox_view
-from worker.cli.common import Context, as_json_option, explained, pass_context, print_json, progress_bar
+from worker.cli.common import Context, as_json_option, explained, pass_context, plain, print_json, progress_bar
 from worker.errors import MailStateError, NotFoundError
 from worker.outbox_view import Filter
 from worker.tasks import utc_now
@@ -230,7 +230,7 @@ def _report(done: str, changed: Sequence[int], refused: dict[int, str], as_json:
 
 def _print_table(mails: Sequence[dict[str, Any]]) -> None:
     """Columns as wide as they need to be, a line for each mail, so that grep finds all of it."""
-    rows = [tuple(_TITLES), *(tuple(_printable(cell(mail)) for cell in _TITLES.values()) for mail in mails)]
+    rows = [tuple(_TITLES), *(tuple(plain(cell(mail)) for cell in _TITLES.values()) for mail in mails)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
     for row in rows if mails else ():
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -239,18 +239,17 @@ def _print_table(mails: Sequence[dict[str, Any]]) -> None:
 def _print_mail(told: dict[str, Any]) -> None:
     for key, value in told.items():
         if key not in {"headers", "notifications"} and value is not None:
-            shown = _moment(value) if isinstance(value, datetime) else value
-            click.echo(f"{key.replace('_', ' '):<19} {_printable(shown)}")
+            click.echo(f"{key.replace('_', ' '):<19} {plain(value)}")
     click.echo("tells of" if told["notifications"] else "tells of nothing any more")
     for row in told["notifications"]:
         product = f"{row['product_id']} {row['product']}" if row["product_id"] else "(erased)"
         click.echo(
-            f"  {_printable(row['relation'])} {row['kind']} episode {row['episode']}, fired {_moment(row['fired'])}: "
-            f"product {_printable(product)}"
+            f"  {plain(row['relation'])} {row['kind']} episode {row['episode']}, fired {plain(row['fired'])}: "
+            f"product {plain(product)}"
         )
     click.echo("headers")
     for name, value in told["headers"]:
-        click.echo(f"  {name}: {_printable(value)}")
+        click.echo(f"  {name}: {plain(value)}")
 
 
 _TITLES: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -262,15 +261,6 @@ _TITLES: dict[str, Callable[[dict[str, Any]], object]] = {
     "tries": lambda mail: mail["attempts"],
     "doubts": lambda mail: mail["ambiguous_attempts"],
     "releases": lambda mail: mail["releases"],
-    "created": lambda mail: _moment(mail["created"]),
-    "next or ended": lambda mail: _moment(mail["next_attempt"] or mail["settled"]) or "-",
+    "created": lambda mail: mail["created"],
+    "next or ended": lambda mail: mail["next_attempt"] or mail["settled"] or "-",
 }
-
-
-def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else ""
-
-
-def _printable(value: object) -> str:
-    """Ids and names come from a shop; none may steer the terminal."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in str(value))

@@ -1,4 +1,4 @@
-"""Sends one mail exactly as the dispatcher does and tells each step: `watchpost mail-test`."""
+"""Goes the dispatcher's way to the relay step by step and tells each: `watchpost mail-test`, `watchpost doctor --relay`."""
 
 import asyncio
 import ssl
@@ -21,7 +21,7 @@ _STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How far it got: a sentence for each step, and the reason code of the verdict that ended it."""
+    """How far it got: a sentence for each step, and the kind and reason code of the verdict that ended it, if any did."""
 
     accepted: bool
     steps: tuple[str, ...]
@@ -35,17 +35,39 @@ def send_one(settings: Settings, sender: str, recipient: str, message: bytes) ->
     """Connect, send this one message and say goodbye; nothing is stored. Raises SettingsError as the dispatcher does."""
     smtp = settings.smtp
     steps: list[str] = []
-
-    def told(phase: Phase, code: int) -> None:
-        if phase in _STEPS:
-            steps.append(f"{code} {_STEPS[phase].format(host=smtp.host, port=smtp.port, username=smtp.username)}")
-
-    verdict = asyncio.run(_send(smtp, tls_context(smtp), told, sender, recipient, message))
+    verdict = asyncio.run(_send(smtp, tls_context(smtp), _teller(smtp, steps), sender, recipient, message))
     code = verdict.code or "no reply"
     steps.append(
         f"{code} the message is accepted" if verdict.kind is Kind.SENT else f"{code} it ended here: {verdict.reason}"
     )
     return Report(verdict.kind is Kind.SENT, tuple(steps), verdict.kind.value, verdict.reason, verdict.code)
+
+
+def knock(settings: Settings) -> Report:
+    """Connect, say hello, encrypt and log in as the settings say, and goodbye; no mail is begun. Raises SettingsError."""
+    smtp = settings.smtp
+    steps: list[str] = []
+    verdict = asyncio.run(_knock(smtp, tls_context(smtp), _teller(smtp, steps)))
+    if verdict is None:
+        return Report(True, tuple(steps), "", "", None)
+    steps.append(f"{verdict.code or 'no reply'} it ended here: {verdict.reason}")
+    return Report(False, tuple(steps), verdict.kind.value, verdict.reason, verdict.code)
+
+
+def _teller(smtp: Smtp, steps: list[str]) -> Told:
+    def told(phase: Phase, code: int) -> None:
+        if phase in _STEPS:
+            steps.append(f"{code} {_STEPS[phase].format(host=smtp.host, port=smtp.port, username=smtp.username)}")
+
+    return told
+
+
+async def _knock(smtp: Smtp, tls: ssl.SSLContext | None, told: Told) -> Verdict | None:
+    connection = Connection(smtp, tls, told)
+    try:
+        return await connection.open()
+    finally:
+        await connection.close()
 
 
 async def _send(
