@@ -29,7 +29,9 @@ def test_the_facts_are_frozen_in_the_ledger(store: Store) -> None:
         "price": {"currency": "EUR", "now": "99.5", "before": "120", "limit": "100.00", "limit_is_own": True},
         "stock": False,
         "in_stock": False,
+        "costs": None,
         "until": (START + timedelta(days=30, minutes=5)).isoformat(),
+        "language": "en",
     }
     watch = play.watch()
     assert (watch.armed, watch.armed_by, watch.last_notified_at) == (False, "fired", play.now)
