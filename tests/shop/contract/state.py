@@ -62,7 +62,7 @@ STATE: dict[str, Any] = {
         _customer("5", "eve"),
     ],
     "relations": [
-        _relation("1", "11", ctime="2026-10-25T00:30:00Z"),
+        _relation("1", "11", ctime="2026-11-20T00:30:00Z"),
         _relation(
             "1", "12", config={"timeframe": 7, "price": "1", "deep": [{"a": [None, Decimal("1.50"), "ä€\U0001f600"]}]}
         ),
