@@ -149,10 +149,10 @@ def test_products_in_two_views(connect: Any) -> None:
 
 
 def test_a_product_that_is_not_there(connect: Any) -> None:
-    shop = Replay(product=["182-adm-product-include", NOTHING], stock=[NOTHING])
+    shop = Replay(product=["182-adm-product-include"], stock=[NOTHING])
     *_, missing = connect(shop).products([Wanted(product_id, (GERMAN,)) for product_id in ("1", "2", "4", "99")])
     assert missing.product_id == "99"
-    assert [asked.count("[product.id][]=") for asked in shop.asked if " product?" in asked] == [4, 1]
+    assert [asked.count("[product.id][]=") for asked in shop.asked if " product?" in asked] == [4]
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,10 @@ def test_changed_customers(connect: Any) -> None:
 def test_a_removal_is_believed_after_reading_back(connect: Any) -> None:
     there = recorded("159-adm-lists-watch", "jsonadm")
     left = copy.deepcopy(there)
-    there["response"]["body"]["data"] = there["response"]["body"]["data"][:2]
-    left["response"]["body"]["data"] = left["response"]["body"]["data"][1:2]
+    for exchange, kept in ((there, slice(0, 2)), (left, slice(1, 2))):
+        body = exchange["response"]["body"]
+        body["data"] = body["data"][kept]
+        body["meta"]["total"] = len(body["data"])
     shop = Replay(customer_lists=[there, "198-adm-delete-bulk", left])
     assert connect(shop).remove([("1", "1"), ("1", "2")]) == {"1"}
     assert [asked.partition("?")[0] for asked in shop.asked[1:]] == [

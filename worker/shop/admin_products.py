@@ -33,7 +33,7 @@ class AdminProducts:
         self._problems = problems
 
     def read(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
-        """Every product in every view; what the shop leaves out once is asked for once more before it counts as missing."""
+        """Every product in every view; what the shop does not list is missing."""
         views: dict[str, dict[View, None]] = {}
         for want in wanted:
             views.setdefault(want.product_id, {}).update(dict.fromkeys(want.views))
@@ -41,17 +41,8 @@ class AdminProducts:
         yield from (Missing(product_id) for product_id in views.keys() - set(usable))
         for batch, page in self._api.by_ids("product", usable, self._size, include=_INCLUDE):
             yield from self._parsed(page, batch, views)
-            if left := sorted(set(batch) - set(ids_of(records(page.get("data"))))):
-                yield from self._again(left, views)
-
-    def _again(
-        self, ids: Sequence[str], views: Mapping[str, Mapping[View, None]]
-    ) -> Iterator[ProductReading | Missing]:
-        for batch, page in self._api.by_ids("product", ids, self._size, include=_INCLUDE):
-            yield from self._parsed(page, batch, views)
-            yield from (
-                Missing(product_id) for product_id in sorted(set(batch) - set(ids_of(records(page.get("data")))))
-            )
+            told = set(ids_of(records(page.get("data"))))
+            yield from (Missing(product_id) for product_id in batch if product_id not in told)
 
     def _parsed(
         self, page: dict[str, Json], batch: Sequence[str], views: Mapping[str, Mapping[View, None]]

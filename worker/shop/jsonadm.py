@@ -1,6 +1,5 @@
 """The admin JSON API (Aimeos jsonadm) as one session speaks it: addresses, filters, fields, documents, removals."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from worker.domain.model import Json
@@ -11,12 +10,12 @@ from worker.shop.document import encode
 from worker.shop.keyset import Rows, asked_in_time, keyset, listed
 from worker.shop.page_size import PageSize
 from worker.shop.record import Record, member, obj, usable_id
+from worker.shop.times import latest
 from worker.shop.urls import Parameters, batches, follow, with_parameters
 
 Condition = tuple[str, str, str]
 """Operator, attribute, value: `(">=", "stock.mtime", "2026-01-01 00:00:00")`."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _MAX_QUERY = 6000  # common web servers refuse request lines beyond 8 KiB
 
 
@@ -74,7 +73,10 @@ class JsonAdm:
     def by_ids(
         self, resource: str, ids: Iterable[str], size: PageSize, *, fields: Sequence[str] = (), include: str = ""
     ) -> Iterator[tuple[list[str], dict[str, Json]]]:
-        """The records with these ids, in batches: the ids asked for, and the document. Every id is asked for in some batch."""
+        """The records with these ids, in batches: the ids asked for, and the document. Every id is asked for in some batch.
+
+        Raises ShopAnswerError where the shop holds records back: they would seem to be gone.
+        """
         left, key = list(ids), attribute(resource, "id")
         if left:
             self.url(resource)
@@ -87,6 +89,11 @@ class JsonAdm:
 
         while left:
             batch, page = asked_in_time(size, ask, lambda found: len(listed(found[1])))
+            total = member(page, "meta", "total")
+            if isinstance(total, int) and total > len(listed(page)):
+                raise ShopAnswerError(
+                    f"the shop lists {len(listed(page))} of {total} records that were asked for by id"
+                )
             yield batch, page
             del left[: len(batch)]
 
@@ -128,9 +135,8 @@ def named(listed: Iterable[Record], name: str) -> tuple[str, ...]:
 
 
 def newest(listed: Iterable[Record], name: str) -> str | None:
-    """The latest time in one attribute; naive times of one zone sort like texts."""
-    times = (obj(record.get("attributes")).get(name) for record in listed)
-    return max((told for told in times if isinstance(told, str) and _TIME.fullmatch(told)), default=None)
+    """The latest time in one attribute."""
+    return latest(obj(record.get("attributes")).get(name) for record in listed)
 
 
 def changed_since(resource: str, since: str | None) -> list[Condition]:

@@ -1,9 +1,8 @@
 """`customer.lists` records -> relations. A field that can't be read makes the relation defective, never the run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from worker.domain.model import Defect, Json, Relation
@@ -11,8 +10,6 @@ from worker.shop.record import Record, obj, shown, text, usable_id, whole_number
 from worker.shop.times import parse_time
 
 PREFIX = "customer.lists."
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +104,18 @@ class Fields:
         return refid or text(value)
 
     def number(self, field: str, default: int, bad: str) -> int:
-        if self._prefix + field not in self._attributes:
-            return default
-        return self._read(lambda: whole_number(self.value(field)), 0, bad, field)
+        value = self._attributes.get(self._prefix + field, default)
+        try:
+            return whole_number(value)
+        except ValueError:
+            self.note(bad, field)
+            return 0
 
     def time(self, field: str, zone: ZoneInfo, *, later: bool = False) -> datetime | None:
         if (value := self.value(field)) is None:
             return None
-        return self._read(lambda: parse_time(value, zone, later=later), None, "bad_date", field)
-
-    def _read(self, read: Callable[[], T], otherwise: T, bad: str, field: str) -> T:
         try:
-            return read()
+            return parse_time(value, zone, later=later)
         except ValueError:
-            self.note(bad, field)
-            return otherwise
+            self.note("bad_date", field)
+            return None

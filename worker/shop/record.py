@@ -33,6 +33,8 @@ def records(value: Json) -> list[dict[str, Json]]:
 
 def usable_id(value: Json) -> str | None:
     """An id as a string, whatever JSON type the shop gives it; None for what can't be one."""
+    if isinstance(value, str) and value.isalnum() and len(value) <= _MAX_ID_CHARS:
+        return value  # as nearly all are
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, str) and value.isprintable() and value.strip() == value and 0 < len(value) <= _MAX_ID_CHARS:
