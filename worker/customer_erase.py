@@ -53,9 +53,11 @@ def erase(store: Store, source: str, shop_id: str, key: bytes, now: datetime) ->
         unsent = _end_mails(session, customer, now, done)
         relations = _lock_relations(session, customer)
         _take_back(session, customer, unsent, now)
+        erased.remember(session, key, "relation", source, [row.shop_id for row in relations], now)
+        erased.remember(session, key, "customer", source, [shop_id], now)
         _retire(session, relations, now)
         done.relations = len(relations)
-        _forget(customer, erased.remember(session, key, source, shop_id, now))
+        _forget(customer, erased.tombstone(key, "customer", source, shop_id))
         return done
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.fake_admin_shop import FakeAdminShop
 from tests.support.meanwhile import Meanwhile
 from tests.support.stages import KEY, Play, imported, watching
 from worker.customer_erase import Erasure, erase
@@ -17,7 +18,7 @@ from worker.errors import AlreadyRunningError, MailStateError, NotFoundError
 from worker.log import address_hash
 from worker.shop.source import Account, Page
 from worker.store import outbox, suppression, tables
-from worker.store.erased import customer_hash, erased_ids
+from worker.store.erased import erased_ids, tombstone
 from worker.store.lease import single_flight
 from worker.store.session import Store
 from worker.sync.counts import SyncCounts
@@ -142,11 +143,32 @@ def test_the_customer_with_the_same_id_in_another_shop_is_somebody_else(sqlite_s
         assert erased_ids(session, b"x" * 32, "main", ["7"]) == set()
 
 
-def test_the_tombstone_is_a_hash(sqlite_store: Store) -> None:
+def test_tombstones_are_hashes(sqlite_store: Store) -> None:
     play = _told_twice(sqlite_store)
     _erase(play)
-    assert play.row(tables.Erased).customer_hash == customer_hash(KEY, "main", "7")
-    assert play.rows(tables.Customer)[0].shop_id == f"erased-{customer_hash(KEY, 'main', '7')}"
+    customer = tombstone(KEY, "customer", "main", "7")
+    relations = {tombstone(KEY, "relation", "main", shop_id) for shop_id in ("1", "2")}
+    assert {row.tombstone for row in play.rows(tables.Erased)} == {customer} | relations
+    assert play.rows(tables.Customer)[0].shop_id == f"erased-{customer}"
+
+
+def test_a_comparison_of_all_ids_misses_nothing_of_an_erased_customer(store: Store) -> None:
+    """A miss would make the next sync read everything anew, each time."""
+    shop = FakeAdminShop()
+    shop.customer("7")
+    shop.customer("8")
+    shop.product("42", EUR="120.00")
+    shop.watch("1")
+    shop.watch("2", customer_id="8")
+    play = Play(store, shop=shop)
+    play.sync()
+    _erase(play)
+    shop.watch("3")
+    play.later(days=2)
+    shop.clock = "2026-03-03 10:00:00"
+    counts = play.sync()
+    assert (shop.asked.ids, counts.missed, counts.erased) == (1, 0, 1)
+    assert [row.shop_id for row in play.rows(tables.Relation)] == ["1", "2"]
 
 
 def test_the_second_time_there_is_nothing_to_do(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.factories import make_config
 from tests.support.fake_admin_shop import FakeAdminShop
-from tests.support.stages import START, Play, make_settings
+from tests.support.stages import KEY, START, Play, make_settings
 from worker.errors import ShopUnreachableError
 from worker.store import tables
 from worker.store.session import Store
@@ -307,7 +307,7 @@ def test_a_full_sync_reads_everything_again(sqlite_store: Store) -> None:
     play.later(hours=3).sync()
     play.later(hours=9).shop.listed["1"] = replace(play.shop.listed["1"], config=make_config(pricevalue="5.00"))
     assert play.sync().seen == 0  # its mtime did not move
-    counts = sync(play.store, play.shop, "main", play.settings, now=play.now, full=True)
+    counts = sync(play.store, play.shop, "main", play.settings, KEY, now=play.now, full=True)
     assert (counts.seen, counts.changed) == (5, 1)
 
 

@@ -102,15 +102,18 @@ def compare(
     return len(gone), page[-1].id if page else None
 
 
-def count_unknown(session: Session, source: str) -> int:
-    """How many ids the shop listed that the mirror does not have: it missed something."""
-    relation = tables.Relation
+def unknown_ids(session: Session, source: str, after: str, limit: int) -> Sequence[str]:
+    """The next ids the shop listed that the mirror does not have, ascending: it missed something."""
+    relation, seen = tables.Relation, SeenRelation
     known = select(relation.id).where(
-        relation.source == source, relation.shop_id == SeenRelation.shop_id, relation.retired_at.is_(None)
+        relation.source == source, relation.shop_id == seen.shop_id, relation.retired_at.is_(None)
     )
     return session.scalars(
-        select(func.count()).select_from(SeenRelation).where(SeenRelation.source == source, ~known.exists())
-    ).one()
+        select(seen.shop_id)
+        .where(seen.source == source, seen.shop_id > after, ~known.exists())
+        .order_by(seen.shop_id)
+        .limit(limit)
+    ).all()
 
 
 def count_vanished(session: Session, source: str) -> int:

@@ -342,10 +342,10 @@ class Suppression(Base):
 
 
 class Erased(Base):
-    """A customer who was erased, by the keyed hash of source and id: no sync brings him back."""
+    """A customer who was erased, or a relation of his, by the keyed hash of source and id: no sync brings them back."""
 
     __tablename__ = "erased"
-    customer_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tombstone: Mapped[str] = mapped_column(String(64), primary_key=True)
     erased_at: Mapped[datetime]
 
 

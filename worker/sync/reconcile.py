@@ -5,6 +5,7 @@ from datetime import timedelta
 from worker.shop.source import Incremental
 from worker.store import passes, retirement, tables
 from worker.store.passes import IDS, RELATIONS
+from worker.sync.erased import count_missed
 from worker.sync.work import Work
 
 _ALWAYS_RETIRED = 20
@@ -40,7 +41,7 @@ def compare(work: Work, source: Incremental) -> None:
         with work.writing() as session:
             _, after = retirement.compare(session, work.name, plan.started_at, work.now, after, _PAGE)
     with work.writing() as session:
-        work.counts.missed = retirement.count_unknown(session, work.name)
+        work.counts.missed = count_missed(session, work)
         if work.counts.missed:
             passes.forget(session, work.name, RELATIONS)
         retirement.forget_seen(session, work.name)

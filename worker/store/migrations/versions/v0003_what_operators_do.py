@@ -10,8 +10,8 @@ down_revision = "0001"
 def upgrade() -> None:
     op.create_table(
         "erased",
-        sa.Column("customer_hash", sa.String(length=64), nullable=False),
+        sa.Column("tombstone", sa.String(length=64), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("customer_hash", name=op.f("pk_erased")),
+        sa.PrimaryKeyConstraint("tombstone", name=op.f("pk_erased")),
     )
     op.add_column("mail", sa.Column("releases", sa.Integer(), server_default=sa.text("0"), nullable=False))
