@@ -1,6 +1,7 @@
 """The small parts: calls that share a transaction, turns, troubles, the pace of a destination, failpoints."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.dispatch.dispatching import START
 from worker import failpoints
 from worker.dispatch.feed import Feed
-from worker.dispatch.health import Pace, Trouble
+from worker.dispatch.health import Pace, Sick, Trouble
 from worker.dispatch.replies import Phase, Verdict, of_error, of_reply
 from worker.dispatch.together import Together
 from worker.store.tables import Mail
@@ -72,10 +73,10 @@ def test_a_destination_with_mails_on_their_way_lets_others_go_first() -> None:
     mails = [Mail(id=number, recipient=f"ann@{name}.test") for number, name in enumerate(["slow", "slow", "a", "b"])]
 
     async def run() -> list[str]:
-        async def claim(_limit: int) -> list[Mail]:
+        async def claim(_limit: int, _excluding: Collection[str]) -> list[Mail]:
             return mails
 
-        feed = Feed(claim, page=10, limit=None, stop=lambda: False)
+        feed = Feed(claim, page=10, share=9, limit=None, stop=lambda: False)
         slow, first = await feed.next(), await feed.next()
         assert slow is not None
         assert first is not None
@@ -92,10 +93,10 @@ def test_whose_turn_it_is_counts_less_than_who_has_fewer_mails_on_their_way() ->
     mails = [Mail(id=number, recipient=recipient) for number, recipient in enumerate(recipients)]
 
     async def run() -> list[str]:
-        async def claim(_limit: int) -> list[Mail]:
+        async def claim(_limit: int, _excluding: Collection[str]) -> list[Mail]:
             return mails
 
-        feed = Feed(claim, page=10, limit=None, stop=lambda: False)
+        feed = Feed(claim, page=10, share=9, limit=None, stop=lambda: False)
         taken = [await feed.next(), await feed.next()]
         feed.done(mails[2])
         taken.append(await feed.next())
@@ -104,13 +105,57 @@ def test_whose_turn_it_is_counts_less_than_who_has_fewer_mails_on_their_way() ->
     assert asyncio.run(run()) == ["ann@slow.test", "ann@quick.test", "bob@quick.test"]
 
 
+def test_a_destination_that_has_its_share_waits_while_others_are_fetched_from_the_outbox() -> None:
+    def mails(name: str, *ids: int) -> list[Mail]:
+        return [Mail(id=number, recipient=f"ann@{name}.test") for number in ids]
+
+    outbox = [mails("slow", 1, 2, 3, 4), mails("quick", 5), mails("slow", 6)]
+    asked: list[set[str]] = []
+
+    async def run() -> list[int]:
+        async def claim(_limit: int, excluding: Collection[str]) -> list[Mail]:
+            asked.append(set(excluding))
+            return outbox[len(asked) - 1]
+
+        feed = Feed(claim, page=4, share=2, limit=None, stop=lambda: False)
+        taken = [await feed.next() for _ in range(6)]
+        assert await feed.next() is None
+        return [mail.id for mail in taken if mail is not None]
+
+    assert asyncio.run(run()) == [1, 2, 5, 3, 4, 6]
+    assert asked == [set(), {"slow.test"}, set()]
+
+
+_RCPT = of_error(Phase.RCPT, TimeoutError())
+_MAIL = of_error(Phase.MAIL, TimeoutError())
+
+
+def _notes(trouble: Trouble, *answers: tuple[str, Verdict | None]) -> list[Sick | None]:
+    return [trouble.note(domain, verdict) for domain, verdict in answers if verdict is not None]
+
+
+def test_a_relay_that_breaks_off_on_several_destinations_is_sick() -> None:
+    assert _notes(Trouble(), ("a", _RCPT), ("b", _RCPT), ("c", _RCPT)) == [None, None, Sick.RELAY]
+
+
+def test_a_relay_that_breaks_off_before_a_recipient_is_named_is_sick() -> None:
+    assert _notes(Trouble(), ("a", _MAIL), ("a", _MAIL), ("a", _MAIL)) == [None, None, Sick.RELAY]
+
+
 def test_an_answer_in_between_shows_that_the_relay_is_well() -> None:
-    silence = of_error(Phase.RCPT, TimeoutError())
-    assert silence is not None
     trouble = Trouble()
-    assert [trouble.note(silence), trouble.note(silence)] == [False, False]
-    assert not trouble.note(_reply(250))
-    assert [trouble.note(silence), trouble.note(silence), trouble.note(silence)] == [False, False, True]
+    assert _notes(trouble, ("a", _RCPT), ("b", _RCPT), ("c", _reply(250)), ("c", _RCPT)) == [None] * 4
+
+
+def test_a_destination_on_which_the_relay_breaks_off_is_sick_whatever_others_answer() -> None:
+    trouble = Trouble()
+    assert _notes(trouble, ("slow", _RCPT), ("a", _reply(250)), ("slow", _RCPT), ("b", _reply(250))) == [None] * 4
+    assert _notes(trouble, ("slow", _RCPT), ("slow", _RCPT)) == [Sick.DESTINATION, None]
+
+
+def test_an_answer_from_a_destination_shows_that_it_is_well() -> None:
+    trouble = Trouble()
+    assert _notes(trouble, ("a", _RCPT), ("a", _RCPT), ("a", _reply(250)), ("a", _RCPT)) == [None] * 4
 
 
 def _reply(code: int) -> Verdict:

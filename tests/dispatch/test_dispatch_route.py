@@ -231,11 +231,26 @@ def test_the_circuit_is_tried_again_soon_and_then_less_often(lite: Dispatching) 
     assert probes == [15, 30, 60, 120, 240, 480, 780]
 
 
+def _to_everybody(play: Dispatching, number: int) -> None:
+    """So many mails, each to another domain."""
+    for person in range(number):
+        play.add(f"ann@domain{person}.test")
+
+
 def test_a_relay_that_hangs_up_on_mail_after_mail_opens_the_circuit(lite: Dispatching, relay: ScriptedRelay) -> None:
     relay.always("rcpt", CUT)
-    lite.add_many(20)
+    _to_everybody(lite, 20)
     assert lite.dispatch().paused == "unreachable:rcpt_closed"
     assert relay.connections < 10
+    _unburnt(lite)
+
+
+def test_a_relay_that_hangs_up_before_it_hears_of_a_recipient_opens_the_circuit(
+    lite: Dispatching, relay: ScriptedRelay
+) -> None:
+    relay.always("mail", CUT)
+    lite.add_many(20)
+    assert (lite.dispatch().paused or "").startswith("unreachable:mail_closed")
     _unburnt(lite)
 
 
@@ -243,10 +258,19 @@ def test_a_relay_that_swallows_mail_after_mail_makes_only_a_few_ambiguous(
     lite: Dispatching, relay: ScriptedRelay
 ) -> None:
     relay.always("dot", CUT)
-    lite.add_many(40)
+    _to_everybody(lite, 40)
     counts = lite.dispatch()
     assert counts.paused == "unreachable:body_closed"
     assert counts.ambiguous <= 4
+
+
+def test_a_relay_that_swallows_the_mails_to_one_domain_makes_only_a_few_ambiguous(
+    lite: Dispatching, relay: ScriptedRelay
+) -> None:
+    relay.always("dot", CUT)
+    lite.add_many(40)
+    counts = lite.dispatch()
+    assert (counts.ambiguous <= 4, counts.sent, counts.waiting) == (True, 0, 40)
 
 
 def test_a_relay_that_allows_fewer_connections_is_used_with_those(lite: Dispatching, relay: ScriptedRelay) -> None:

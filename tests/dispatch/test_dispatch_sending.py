@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.dispatch.dispatching import START, Dispatching, make_settings
+from tests.support.invariant import nothing_is_lost
 from tests.support.smtp import SmtpSink
-from tests.support.smtp_script import STALL, ScriptedRelay
+from tests.support.smtp_script import DEFAULT, STALL, ScriptedRelay
 from worker.dispatch.counts import Counts
 from worker.log import address_hash
 from worker.store import suppression, tables
@@ -117,19 +118,44 @@ def test_destinations_take_turns(lite: Dispatching, relay: ScriptedRelay) -> Non
     assert [arrived.recipient for arrived in relay.arrived][1] == "one@small.test"
 
 
-def test_a_slow_destination_does_not_hold_up_the_others(lite: Dispatching, relay: ScriptedRelay) -> None:
-    release = threading.Event()
+@pytest.mark.parametrize(("point", "ambiguous"), [("rcpt", 0), ("dot", 3)])
+def test_a_slow_destination_does_not_hold_up_the_others_however_many_of_its_mails_come_first(
+    play: Dispatching, relay: ScriptedRelay, point: str, ambiguous: int
+) -> None:
+    relay.always(point, lambda line: STALL if "slow.test" in line else DEFAULT)
+    play.settings = make_settings(
+        relay.port, "connections = 4\ntimeout_seconds = 0.5\ndata_timeout_seconds = 0.5\nlease_seconds = 60"
+    )
+    slow = play.add_many(60, "slow.test", next_attempt_at=START - timedelta(hours=1))
+    fast = play.add_many(20, "fast.test")
+    counts = play.dispatch()
+    assert {play.mail(mail_id).state for mail_id in fast} == {"sent"}
+    assert (counts.sent, counts.paused) == (20, None)
+    assert ambiguous <= counts.ambiguous <= ambiguous + 3  # those on their way when it was enough
+    assert {play.mail(mail_id).attempts for mail_id in slow} == {0}
+    assert play.later(minutes=1).dispatch().sent == 0  # and they are left alone for some minutes
+    nothing_is_lost(play.store, relay.taken, mails=80)
 
-    def wait_for_the_others(recipient: str) -> str:
-        return "" if recipient.endswith("slow.test") and not release.is_set() else "250 ok"
 
-    relay.always("dot", wait_for_the_others)  # an empty answer is none: that connection hangs until its time-out
-    lite.settings = make_settings(relay.port, "data_timeout_seconds = 0.5")
-    lite.add("one@slow.test")
-    fast = lite.add_many(20, "fast.test")
+def test_a_slow_destination_does_not_keep_the_route_closed(lite: Dispatching, relay: ScriptedRelay) -> None:
+    """The mails that are due longest are its; a probe that breaks off there is followed by one elsewhere."""
+    lite.settings = make_settings(relay.port, "timeout_seconds = 0.3")
+    lite.switch("route", "unreachable:connect_unreachable")
+    lite.switch("route_probe")
+    relay.always("rcpt", lambda line: STALL if "slow.test" in line else DEFAULT)
+    lite.add_many(40, "slow.test", next_attempt_at=START - timedelta(hours=1))
+    lite.later(seconds=16).add("ann@fast.test")
     counts = lite.dispatch()
-    assert (counts.sent, counts.ambiguous) == (20, 1)
-    assert {lite.mail(mail_id).state for mail_id in fast} == {"sent"}
+    assert (counts.sent, counts.paused) == (1, None)
+
+
+def test_a_failing_destination_does_not_hold_up_the_others(lite: Dispatching, relay: ScriptedRelay) -> None:
+    relay.always("rcpt", lambda line: "451 4.3.0 their server is away" if "failing.test" in line else "250 ok")
+    lite.add_many(60, "failing.test", next_attempt_at=START - timedelta(hours=1))
+    lite.add_many(20, "fast.test")
+    counts = lite.dispatch()
+    assert (counts.sent, counts.paused) == (20, None)
+    assert counts.retried <= 2
 
 
 def test_stop_finishes_what_is_on_its_way_and_hands_the_rest_back(play: Dispatching, relay: ScriptedRelay) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -53,7 +53,7 @@ class Batch:
         width = 1 if probing else settings.connections
         self._connections = [Connection(settings, tls) for _ in range(width)]
         page = 1 if probing else width * _PAGE_PER_CONNECTION
-        self._feed = Feed(self._claim, page=page, limit=limit, stop=self._is_over)
+        self._feed = Feed(self._claim, page=page, share=max(1, width // 2), limit=limit, stop=self._is_over)
         self._door = asyncio.Lock()
         self._door_is_open = False
         self._failed = False
@@ -143,8 +143,8 @@ class Batch:
             await self._judge.close(verdict)
         return False
 
-    async def _claim(self, limit: int) -> list[Mail]:
-        reaped, mails = await self._threads(self._desk.claim, limit, self._probing)
+    async def _claim(self, limit: int, excluding: Collection[str]) -> list[Mail]:
+        reaped, mails = await self._threads(self._desk.claim, limit, self._probing, excluding)
         failpoints.hit("dispatch.claimed")
         self._counts.add_reaped(reaped)
         self.claimed += len(mails)

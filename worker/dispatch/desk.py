@@ -1,7 +1,7 @@
 """The dispatcher's paperwork: each method is one short transaction, called from a thread, never across network I/O."""
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -70,8 +70,11 @@ class Desk:
             return Outlook(False, route.Way(closed=route.closed(session)))
 
     @steady
-    def claim(self, limit: int, probing: bool) -> tuple[Reaped, list[Mail]]:
-        """Lease the next mails, unless somebody closed the way meanwhile (a prober goes where it is closed)."""
+    def claim(self, limit: int, probing: bool, excluding: Collection[str] = ()) -> tuple[Reaped, list[Mail]]:
+        """Lease the next mails, unless somebody closed the way meanwhile (a prober goes where it is closed).
+
+        `excluding`: destinations that have their share already.
+        """
         now = self._clock()
         with self._store.begin() as session:
             reaped = self._reap(session, now)
@@ -86,6 +89,7 @@ class Desk:
                 now=now,
                 lease_now=self._store.lease_now(session),
                 lease=self._lease,
+                excluding=excluding,
             )
 
     @steady
@@ -185,6 +189,12 @@ class Desk:
         again = until or self._clock() + retry.delay(1, _jitter())
         with self._store.begin() as session:
             outbox.put_off(session, mail.id, _token(mail), next_attempt_at=again, reason=reason)
+
+    @steady
+    def put_off_destination(self, domain: str, reason: str, until: datetime) -> None:
+        """The relay breaks off on mails that go there: later, all of them."""
+        with self._store.begin() as session:
+            outbox.put_off_destination(session, domain, next_attempt_at=until, reason=reason)
 
     @steady
     def put_aside(self, mail: Mail) -> None:

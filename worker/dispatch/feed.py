@@ -2,27 +2,32 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from worker.dispatch.health import destination
 from worker.store.tables import Mail
+
+Claim = Callable[[int, Collection[str]], Awaitable[list[Mail]]]
+"""Leases up to so many more mails, but none for these destinations."""
 
 
 class Feed:
     """The queue between the outbox and the connections of one batch.
 
-    `claim(limit)` leases more mails; `stop()` tells that no further mail should be begun.
+    `share`: how many connections one destination may hold while others wait, in the queue or in the outbox: so a slow one
+    never holds up the others, however many of its mails come first. `stop()` tells that no further mail should be begun.
     """
 
-    def __init__(
-        self, claim: Callable[[int], Awaitable[list[Mail]]], *, page: int, limit: int | None, stop: Callable[[], bool]
-    ) -> None:
+    def __init__(self, claim: Claim, *, page: int, share: int, limit: int | None, stop: Callable[[], bool]) -> None:
         self._claim = claim
         self._page = page
+        self._share = share
         self._left = limit
         self._stop = stop
         self._claiming = asyncio.Lock()
         self._dry = False
+        self._alone = False
+        """Nothing is due but the destinations that have their share."""
         self._queues: dict[str, deque[Mail]] = {}
         self._in_flight: dict[int, Mail] = {}
         self._load: Counter[str] = Counter()
@@ -32,12 +37,12 @@ class Feed:
         async with self._claiming:
             if self._stop():
                 return None
-            if not self._queues and not self._dry:
+            if not self._within_share() and not self._dry:
                 await self._refill()
             if not self._queues or self._stop():
                 return None
             # The destination with the fewest mails on their way: a slow one can't take all connections while others wait.
-            domain = min(self._queues, key=lambda name: self._load[name])
+            domain = min(self._within_share() or self._queues, key=lambda name: self._load[name])
             queue = self._queues.pop(domain)
             mail = queue.popleft()
             if queue:
@@ -60,10 +65,18 @@ class Feed:
         """Mails that nobody took, or that were not brought to an end."""
         return [*self._in_flight.values(), *(mail for queue in self._queues.values() for mail in queue)]
 
+    def _within_share(self) -> list[str]:
+        return [domain for domain in self._queues if self._load[domain] < self._share]
+
     async def _refill(self) -> None:
+        """Lease more; while mails of others are queued, only of destinations that have less than their share."""
+        if self._queues and self._alone:
+            return
         wanted = self._page if self._left is None else min(self._page, self._left)
-        mails = await self._claim(wanted) if wanted else []
-        self._dry = len(mails) < wanted or not wanted
+        mails = await self._claim(wanted, set(self._queues)) if wanted else []
+        few = len(mails) < wanted or not wanted
+        self._alone = bool(self._queues) and few
+        self._dry = not self._queues and few
         if self._left is not None:
             self._left -= len(mails)
         for mail in mails:

@@ -1,13 +1,17 @@
 """What the last answers say about the relay and about single destinations. Pure; forgotten after the batch."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 from worker.dispatch.replies import Kind, Phase, Verdict
 from worker.store.tables import Mail
 
 _SEVERAL = 3
 _MOST = 20
+REST = timedelta(minutes=5)
+"""How long a destination is left alone on which the relay breaks off."""
 _PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5))
 
 
@@ -51,18 +55,48 @@ class Refusals:
         return taken
 
 
+class Sick(Enum):
+    """What should be left alone for a while."""
+
+    RELAY = "relay"
+    DESTINATION = "destination"
+
+
 class Trouble:
-    """Counts mails on which the relay broke off, one after the other: it is sick, though it may accept connections."""
+    """Counts mails on which the relay broke off, one after the other, and tells who is sick.
 
-    def __init__(self) -> None:
-        self._count = 0
+    The relay, where that happened with several destinations, or before a recipient was named; with one alone it may be
+    that one: a relay that asks there first hangs when it does. `patience`: how many mails one destination is allowed.
+    """
 
-    def note(self, verdict: Verdict) -> bool:
-        """Whether it is enough to leave the relay alone for a while."""
+    def __init__(self, patience: int = _SEVERAL) -> None:
+        self._patience = patience
+        self._unnamed = 0
+        self._named: set[str] = set()
+        """Where it happened since the last answer from anywhere."""
+        self._strikes: Counter[str] = Counter()
+        """How often it happened since the last answer from there."""
+
+    def note(self, domain: str, verdict: Verdict) -> Sick | None:
+        """Learn from one answer."""
         broke_off = verdict.kind in {Kind.UNSENT_TRANSIENT, Kind.AMBIGUOUS}
         overloaded = verdict.slow_down and verdict.phase is Phase.MAIL
-        self._count = self._count + 1 if broke_off or overloaded else 0
-        return self._count >= _SEVERAL
+        if not (broke_off or overloaded):
+            self._unnamed = 0
+            self._named.clear()
+            del self._strikes[domain]
+            return None
+        if verdict.phase is Phase.MAIL:
+            self._unnamed += 1
+        else:
+            self._named.add(domain)
+            self._strikes[domain] += 1
+        if self._unnamed + len(self._named) >= _SEVERAL:
+            return Sick.RELAY
+        if self._strikes[domain] < self._patience:
+            return None
+        del self._strikes[domain]
+        return Sick.DESTINATION
 
 
 class Pace:
@@ -79,6 +113,10 @@ class Pace:
         elif verdict.slow_down:
             strikes = self._strikes[domain] = self._strikes.get(domain, 0) + 1
             self._until[domain] = now + _PAUSES[min(strikes, len(_PAUSES)) - 1]
+
+    def pause(self, domain: str, until: datetime) -> None:
+        """Nothing goes there until then."""
+        self._until[domain] = until
 
     def pause_until(self, domain: str, now: datetime) -> datetime | None:
         """Until when nothing should go there, or None."""

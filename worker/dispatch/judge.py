@@ -6,7 +6,7 @@ import structlog
 
 from worker.dispatch.counts import Counts
 from worker.dispatch.desk import Clock, Desk, had_second_chance
-from worker.dispatch.health import Pace, Refusal, Refusals, Trouble, destination
+from worker.dispatch.health import REST, Pace, Refusal, Refusals, Sick, Trouble, destination
 from worker.dispatch.replies import Kind, Phase, Verdict
 from worker.dispatch.route import Closure, Fault
 from worker.dispatch.threads import Threads
@@ -30,7 +30,7 @@ class Judge:
         self._clock = clock
         self._probing = probing
         self._refusals = Refusals()
-        self._trouble = Trouble()
+        self._trouble = Trouble(1) if probing else Trouble()  # so that the next probe goes elsewhere
         self._pace = Pace()
         self._settle_sent: Together[tuple[Mail, Verdict], str] = Together(lambda mails: threads(desk.sent, mails))
 
@@ -44,7 +44,10 @@ class Judge:
     async def conclude(self, mail: Mail, verdict: Verdict) -> None:
         """Settle the mail, and draw the conclusions."""
         self._pace.note(destination(mail), verdict, self._clock())
-        sick = self._trouble.note(verdict)
+        sick = self._trouble.note(destination(mail), verdict)
+        until = self._clock() + REST
+        if sick is Sick.DESTINATION:
+            self._pace.pause(destination(mail), until)  # at once: the other connections go on meanwhile
         match verdict.kind:
             case Kind.SENT:
                 await self._sent(mail, verdict)
@@ -60,8 +63,11 @@ class Judge:
                 await self._refused(mail, verdict, at_once=self._probing)
             case Kind.PERMANENT | Kind.ADDRESS_REJECTED:
                 await self._fail(mail, verdict)
-        if sick:
+        if sick is Sick.RELAY:
             await self.close(verdict)
+        elif sick is Sick.DESTINATION:
+            await self._threads(self._desk.put_off_destination, destination(mail), verdict.reason, until)
+            _log.warning("destination left alone", reason=verdict.reason, until=until.isoformat())
 
     async def recipient_accepted(self) -> None:
         """The relay takes mail from us, so those it refused before, it meant."""

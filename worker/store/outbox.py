@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, case, false, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, case, false, func, literal, not_, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 
 from worker.store.tables import Mail, SourceState
@@ -56,11 +56,15 @@ def claim(
     now: datetime,
     lease_now: datetime,
     lease: timedelta,
+    excluding: Collection[str] = (),
 ) -> list[Mail]:
-    """Lease up to `limit` mails that are due, the longest due first; nobody else gets them while the lease lasts."""
+    """Lease up to `limit` mails that are due, the longest due first; nobody else gets them while the lease lasts.
+
+    `excluding`: domains in lower case whose mails are left where they are.
+    """
     due = session.scalars(
         select(Mail.id)
-        .where(*_due(sources, now))
+        .where(*_due(sources, now), *(not_(_goes_to(domain)) for domain in excluding))
         .order_by(Mail.next_attempt_at, Mail.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -180,6 +184,16 @@ def put_off(session: Session, mail_id: int, token: str, *, next_attempt_at: date
     )
 
 
+def put_off_destination(session: Session, domain: str, *, next_attempt_at: datetime, reason: str) -> None:
+    """No pending mail to this domain (in lower case) goes before then; no attempt is counted."""
+    session.execute(
+        update(Mail)
+        .where(Mail.state == "pending", Mail.next_attempt_at < next_attempt_at, _goes_to(domain))
+        .values(next_attempt_at=next_attempt_at, reason=reason),
+        execution_options=_PLAIN,
+    )
+
+
 def release(session: Session, mail_id: int, token: str, *, next_attempt_at: datetime | None = None) -> bool:
     """Hand a mail back, at once or for later. False where the lease was lost or the body may be on its way."""
     later: dict[str, Any] = {} if next_attempt_at is None else {"next_attempt_at": next_attempt_at}
@@ -219,6 +233,10 @@ def waiting(session: Session) -> int:
 
 def _due(sources: Collection[str], now: datetime) -> tuple[ColumnElement[bool], ...]:
     return Mail.state == "pending", Mail.next_attempt_at <= now, Mail.expires_at > now, Mail.source.in_(sorted(sources))
+
+
+def _goes_to(domain: str) -> ColumnElement[bool]:
+    return func.lower(Mail.recipient).endswith(f"@{domain}", autoescape=True)
 
 
 def _among(held: Collection[Held]) -> tuple[ColumnElement[bool], ...]:
