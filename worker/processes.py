@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import IO
 
 Child = subprocess.Popen[bytes]
 _GRACE_SECONDS = 30.0
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def commands(*, concurrency: int, loglevel: str) -> list[list[str]]:
@@ -32,8 +34,37 @@ def start(lines: Sequence[list[str]], environment: Mapping[str, str], output: IO
     ]
 
 
+@contextmanager
+def running(
+    lines: Sequence[list[str]], environment: Mapping[str, str], output: IO[bytes] | None, grace: float
+) -> Iterator[list[Child]]:
+    """`start` and, whatever happens, `stop`; in the main thread only."""
+    children: list[Child] = []
+    try:
+        with _undisturbed():
+            children += start(lines, environment, output)
+        yield children
+    finally:
+        with _undisturbed():
+            stop(children, grace)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that ask us to end are acted on afterwards: a child that was started but is not known yet would be left behind."""
+    came: list[int] = []
+    previous = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    for late in came:
+        signal.raise_signal(late)
+
+
 def stop(children: Sequence[Child], grace: float = _GRACE_SECONDS) -> None:
-    """Ask all to finish what they are doing; whoever still runs after `grace` seconds is killed with its children."""
+    """Ask all to finish what they are doing; whoever still runs after `grace` seconds is killed, and whatever they leave behind."""
     for child in children:
         if child.poll() is None:
             child.terminate()
@@ -42,5 +73,8 @@ def stop(children: Sequence[Child], grace: float = _GRACE_SECONDS) -> None:
         try:
             child.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
+            child.kill()
             child.wait()
+        # A worker that is asked to end while it starts ends at once, without those it has just forked.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)

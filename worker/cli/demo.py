@@ -30,11 +30,12 @@ def demo(folder: Path) -> None:
         from worker.demo.play import play  # noqa: PLC0415 - its packages are an extra
     except ModuleNotFoundError as missing:
         raise WatchpostError(f"the demo needs {missing.name}; install it with: pip install 'watchpost[demo]'") from None
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in what a script starts in the background
+        signal.signal(number, _interrupt)
     surprises = play(folder, out.print)
     sys.exit(1 if surprises else 0)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends the demo as Ctrl-C does: everything it started is stopped."""
+    """End the demo: everything it started is stopped."""
     raise KeyboardInterrupt

@@ -109,8 +109,8 @@ def opened(folder: Path, document: dict[str, object], tokens: dict[str, str]) ->
         output = stack.enter_context(log.open("wb"))
         environment = {key: value for key, value in os.environ.items() if not key.startswith("WATCHPOST_")}
         environment["WATCHPOST_CONFIG"] = str(settings.resolve())
-        children = processes.start(processes.commands(concurrency=2, loglevel="info"), environment, output)
-        stack.callback(processes.stop, children, 15.0)
+        commands = processes.commands(concurrency=2, loglevel="info")
+        children = stack.enter_context(processes.running(commands, environment, output, 15.0))
         yield Scene(shop, url, sink, parts, children, log)
 
 
