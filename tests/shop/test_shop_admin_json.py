@@ -231,6 +231,9 @@ def test_what_a_check_tells(admin: AdminFront) -> None:
     found = admin.connect().check()
     assert found.login == "administrator, by token"
     assert found.would_read["relations"] == "about 9"
+    assert found.notes == ()
+    (note,) = admin.connect(media_url="").check().notes
+    assert "set media_url" in note
     admin.shop.twist = lambda _resource, _params, document: {**document, "meta": {"total": CAPPED_TOTAL}}
     assert admin.connect().check().would_read["relations"] == "10,000 or more"
 

@@ -18,6 +18,7 @@ from worker.shop.jsonadm import Condition, JsonAdm, changed_since, ids_of, newes
 from worker.shop.keyset import CAPPED_TOTAL, Rows
 from worker.shop.page_size import PageSize
 from worker.shop.parse_relation import parse_relations
+from worker.shop.picture import UNTOLD
 from worker.shop.record import Record, member, obj, records, text, usable_id
 from worker.shop.source import Abilities, Account, Changed, Check, Feed, Ids, Missing, Page, Wanted
 
@@ -45,6 +46,7 @@ class AdminJsonSource:
         self.problems: Counter[str] = Counter()
         """What could not be read so far, by field: counted, and never a reason to stop."""
         self._zone = ZoneInfo(shop.timezone)
+        self._pictures = bool(shop.media_url)
         self._session = AdminSession(name, shop, transport=transport)
         self._api = JsonAdm(self._session)
         most = min(shop.page_size or _LARGEST_PAGE, _LARGEST_LIGHT_PAGE)
@@ -122,6 +124,8 @@ class AdminJsonSource:
                 if resource == _LISTS:
                     raise
                 notes.append(str(error))
+        if not self._pictures:
+            notes.append(UNTOLD)
         return Check(login=self._session.who, would_read=would_read, notes=tuple(notes))
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from worker.shop.graphql_relations import WITH_RELATIONS, id_page, people, relat
 from worker.shop.keyset import CAPPED_TOTAL
 from worker.shop.page_size import PageSize
 from worker.shop.parse_product import ProductParser
-from worker.shop.picture import Media
+from worker.shop.picture import UNTOLD, Media
 from worker.shop.record import Record, obj, usable_id
 from worker.shop.source import Abilities, Account, Changed, Check, Feed, Ids, Missing, Page, Wanted
 
@@ -104,7 +104,7 @@ class GraphqlSource:
             )
         notes = [f"{name} can't be read: {RIGHTS}" for name in sorted(found.failed)]
         if not self._shop.media_url:
-            notes.append("mails have no pictures: this interface does not tell where they are, so set media_url")
+            notes.append(UNTOLD)
         total = obj(found.data.get("customers")).get("total")
         would_read = {"customers with relations": _counted(total)} if isinstance(total, int) else {}
         return Check(login=self._session.who, would_read=would_read, notes=tuple(notes))

@@ -10,6 +10,8 @@ from worker.shop.record import Record, obj, text
 from worker.shop.urls import absolute
 
 WIDTH = 240
+UNTOLD = "mails have no pictures: this interface does not tell where they are, so set media_url"
+"""What an operator of an admin interface is told."""
 
 # Everything with a meaning in a URL stays, the rest (spaces, quotes, control characters) is escaped.
 _SAFE = "/:?#[]@!$&()*+,;=%~-._"
