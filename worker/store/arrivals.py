@@ -12,7 +12,7 @@ from worker.domain.interval import active_interval
 from worker.domain.model import Defect, Relation
 from worker.domain.terms import Defaults, Terms, parse_terms
 from worker.store import config_text, tables, views
-from worker.store.base import bare
+from worker.store.bulk import insert_rows, new_ids
 from worker.store.customers import Mirror, Owner
 
 WATCH = ("product", "watch")
@@ -59,12 +59,11 @@ def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int
         _row(one, result, products[one.relation.refid] if _is_watch(one.relation) else None, mirror)
         for one, result in zip(arrivals, judged, strict=True)
     ]
-    table = bare(tables.Relation)
-    added = session.connection().execute(table.insert().returning(table.c.shop_id, table.c.id), rows)
-    ids = {row.shop_id: row.id for row in added}
-    versions = [_version(ids[row["shop_id"]], row, mirror.now) for row in rows if row["product_id"] is not None]
-    if versions:
-        session.connection().execute(bare(tables.RelationVersion).insert(), versions)
+    for row, row_id in zip(rows, new_ids(session, tables.Relation, len(rows)), strict=True):
+        row["id"] = row_id
+    insert_rows(session, tables.Relation, rows)
+    versions = [_version(row, mirror.now) for row in rows if row["product_id"] is not None]
+    insert_rows(session, tables.RelationVersion, versions)
     views.extend(session, _needs(arrivals, rows, mirror.now))
     return sum(result.rejected is not None for result in judged)
 
@@ -79,15 +78,10 @@ def product_rows(session: Session, source: str, refids: set[str]) -> dict[str, i
     )
     found = {row.shop_id: row.id for row in rows}
     missing = sorted(refids - found.keys())
-    if missing:
-        table = bare(product)
-        blank = {"source": source, "code": "", "label": "", "enabled": False, "due": True, "unsure": False}
-        added = session.connection().execute(
-            table.insert().returning(table.c.shop_id, table.c.id),
-            [{"shop_id": shop_id, **blank} for shop_id in missing],
-        )
-        found |= {row.shop_id: row.id for row in added}
-    return found
+    ids = dict(zip(missing, new_ids(session, product, len(missing)), strict=True))
+    blank = {"source": source, "code": "", "label": "", "enabled": False, "due": True, "unsure": False}
+    insert_rows(session, product, [{"id": row_id, "shop_id": shop_id, **blank} for shop_id, row_id in ids.items()])
+    return found | ids
 
 
 def defaults_text(defaults: Defaults, language: str) -> str:
@@ -137,9 +131,9 @@ def _row(arrival: Arrival, judged: Judged, product_id: int | None, mirror: Mirro
     }
 
 
-def _version(relation_id: int, row: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _version(row: dict[str, Any], now: datetime) -> dict[str, Any]:
     return {
-        "relation_id": relation_id,
+        "relation_id": row["id"],
         "version": 1,
         "seen_at": now,
         "config": row["config"],

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from worker.domain.model import Kind, ProductReading
 from worker.domain.offer import in_stock, next_change, price_in_force
 from worker.store import foreign, tables
-from worker.store.base import bare, update_rows
+from worker.store.bulk import insert_rows, update_rows
 from worker.store.mirror_tables import ProductPrice
 from worker.store.observations import Series, Value, observe
 
@@ -71,8 +71,9 @@ def record_prices(session: Session, source: str, readings: Sequence[ProductReadi
         )
     )
     rows = {foreign.key(price_id): products[shop_id] for price_id, shop_id in owned}
-    session.connection().execute(
-        bare(ProductPrice).insert(),
+    insert_rows(
+        session,
+        ProductPrice,
         [{"source": source, "price_id": price_id, "product_id": row_id} for price_id, row_id in rows.items()],
     )
 
@@ -143,7 +144,7 @@ def _name(session: Session, products: Mapping[str, Any], readings: Sequence[Prod
         if key not in known
     ]
     if new:
-        session.connection().execute(bare(text).insert(), new)
+        insert_rows(session, text, new)
     for key, (name, slug, picture) in told.items():
         if key in known and known[key] != told[key]:
             session.execute(

@@ -1,8 +1,9 @@
 """Mirrors a shop's customers: a page of them at a time, written only where something changed."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from worker.domain.model import Customer
 from worker.domain.terms import Defaults
 from worker.store import foreign, tables
-from worker.store.base import bare
+from worker.store.bulk import insert_rows, new_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def mark_unread(session: Session, source: str, account: str, now: datetime) -> N
     )
 
 
-def _fields(key: str, customer: Customer) -> dict[str, object]:
+def _fields(key: str, customer: Customer) -> dict[str, Any]:
     return {
         "account": key,
         "email": None if customer.email is None else foreign.name(customer.email),
@@ -112,7 +113,7 @@ def _fields(key: str, customer: Customer) -> dict[str, object]:
     }
 
 
-def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, object]) -> bool:
+def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, Any]) -> bool:
     changed = [name for name in _FIELDS if getattr(row, name) != fields[name]]
     if row.language != fields["language"]:
         _needs_other_views(session, row.id)
@@ -132,17 +133,18 @@ def _needs_other_views(session: Session, customer_id: int) -> None:
     session.execute(update(tables.Product).where(tables.Product.id.in_(watched)).values(unsure=True))
 
 
-def _insert(session: Session, mirror: Mirror, new: Mapping[str, Mapping[str, object]]) -> dict[str, Owner]:
+def _insert(session: Session, mirror: Mirror, new: Mapping[str, Mapping[str, Any]]) -> dict[str, Owner]:
     if not new:
         return {}
     synced = mirror.now if mirror.lists_customers and mirror.imported else None
     common = {"source": mirror.source, "first_synced_at": synced, "seen_at": mirror.now, "unread_since": None}
-    table = bare(tables.Customer)
-    rows: Iterable[tuple[str, int, str | None]] = session.connection().execute(
-        table.insert().returning(table.c.shop_id, table.c.id, table.c.language),
-        [{"shop_id": shop_id, **values, **common} for shop_id, values in new.items()],
+    ids = dict(zip(new, new_ids(session, tables.Customer, len(new)), strict=True))
+    insert_rows(
+        session,
+        tables.Customer,
+        [{"id": ids[shop_id], "shop_id": shop_id, **values, **common} for shop_id, values in new.items()],
     )
-    return {shop_id: _owner(mirror, row_id, synced, language) for shop_id, row_id, language in rows}
+    return {shop_id: _owner(mirror, ids[shop_id], synced, values["language"]) for shop_id, values in new.items()}
 
 
 def _owner(mirror: Mirror, row_id: int, synced: datetime | None, language: str | None) -> Owner:

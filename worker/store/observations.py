@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worker.store import tables
-from worker.store.base import bare, update_rows
+from worker.store.bulk import insert_rows, new_ids, update_rows
 
 Series: TypeAlias = tuple[int, str, str]
 """Product, kind, and the currency of a price."""
@@ -59,26 +59,25 @@ def _known(session: Session, product_ids: set[int]) -> dict[Series, Any]:
 def _insert(session: Session, new: list[Series], now: datetime) -> dict[Series, int]:
     if not new:
         return {}
-    table = bare(tables.Reading)
+    ids = dict(zip(new, new_ids(session, tables.Reading, len(new)), strict=True))
     common = {"series": 1, "observing": True, "observation_id": 0, "changed_at": now, "unscanned": True}
-    rows = session.connection().execute(
-        table.insert().returning(table.c.product_id, table.c.kind, table.c.currency, table.c.id),
-        [
-            {"product_id": product_id, "kind": kind, "currency": currency, **common}
-            for product_id, kind, currency in new
-        ],
-    )
-    return {(row.product_id, row.kind, row.currency): row.id for row in rows}
+    rows = [
+        {"id": ids[series], "product_id": series[0], "kind": series[1], "currency": series[2], **common}
+        for series in new
+    ]
+    insert_rows(session, tables.Reading, rows)
+    return ids
 
 
 def _keep(session: Session, changes: list[dict[str, Any]], now: datetime) -> None:
     if not changes:
         return
-    table = bare(tables.Observation)
-    rows = session.connection().execute(
-        table.insert().returning(table.c.reading_id, table.c.id), [{**change, "seen_at": now} for change in changes]
+    ids = new_ids(session, tables.Observation, len(changes))
+    insert_rows(
+        session,
+        tables.Observation,
+        [{"id": row_id, **change, "seen_at": now} for change, row_id in zip(changes, ids, strict=True)],
     )
-    ids = {row.reading_id: row.id for row in rows}
     update_rows(
         session,
         tables.Reading,
@@ -89,10 +88,10 @@ def _keep(session: Session, changes: list[dict[str, Any]], now: datetime) -> Non
                 "observing": True,
                 "price": change["price"],
                 "in_stock": change["in_stock"],
-                "observation_id": ids[change["reading_id"]],
+                "observation_id": row_id,
                 "changed_at": now,
                 "unscanned": True,
             }
-            for change in changes
+            for change, row_id in zip(changes, ids, strict=True)
         ],
     )

@@ -20,6 +20,9 @@ IDS = "relation_ids"
 OVERLAP = timedelta(hours=2)
 """Asked for again each time: the hour that a clock change repeats, transactions that committed late, clocks that differ."""
 
+_FARTHEST_ZONES = timedelta(hours=26)
+"""No two time zones are farther apart: so far the zone in the settings may be wrong."""
+
 _FORMAT = "%Y-%m-%d %H:%M:%S"
 _SHOP_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
@@ -71,14 +74,15 @@ def finish(session: Session, source: str, resource: str, now: datetime, *, ceili
 def _reached(row: SyncPass, ceiling: str) -> str | None:
     """A time the shop's clock had certainly passed when the pass began, in the shop's own terms.
 
-    What changes later, behind the cursor of this pass included, gets an mtime after it. The first pass knows only what
-    it saw. From then on the shop's clock has at least come to what was seen before, and goes on like any clock: so the
-    watermark moves on with time, whatever zone the shop really is in, and an old burst of changes is not read for ever.
+    What changes later, behind the cursor of this pass included, gets an mtime after it. The first pass knows what it saw.
+    From then on the shop's clock has at least come to what was seen before, and goes on like any clock: so the watermark
+    moves on with time, whatever zone the shop really is in, and an old burst of changes is not read for ever.
     """
+    certain = _plus(ceiling, -_FARTHEST_ZONES)
     if row.watermark is None or row.anchor is None:
-        return None if row.newest is None else min(row.newest, ceiling)
+        return None if row.newest is None else min(max(row.newest, certain), ceiling)
     moved = _plus(row.watermark, _time(ceiling) - _time(row.anchor))
-    return min(max(min(row.latest or moved, ceiling), moved), ceiling)
+    return min(max(row.latest or moved, moved, certain), ceiling)
 
 
 def start_from(session: Session, source: str, resource: str, watermark: str) -> None:

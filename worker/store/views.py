@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from worker.domain.model import Kind, View
 from worker.store import tables
 from worker.store.base import bare
+from worker.store.bulk import insert_rows
 from worker.store.mirror_tables import ProductView
 
 Need = tuple[int, str, str]
@@ -169,7 +170,7 @@ def _insert(session: Session, needs: Mapping[Need, datetime]) -> None:
         {"product_id": product_id, "language": language, "currency": currency, "until": until}
         for (product_id, language, currency), until in needs.items()
     ]
-    session.execute(bare(ProductView).insert(), rows)
+    insert_rows(session, ProductView, rows)
     session.execute(update(tables.Product).where(tables.Product.id.in_({need[0] for need in needs})).values(due=True))
 
 

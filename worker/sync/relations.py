@@ -29,7 +29,7 @@ def read(work: Work) -> None:
         _store(work, page, _strangers(work, page), named)
         what, done = ("relations", work.counts.seen) if work.incremental else ("accounts", len(named))
         work.progress(what, done, page.total)
-    if work.counts.unread and not (work.counts.accounts or work.counts.disabled):
+    if work.incremental is None and work.counts.unread and not (work.counts.accounts or work.counts.disabled):
         raise ShopError(f"{work.name}: no customer could be read: {work.counts.errors[0]}")
     with work.writing() as session:
         if work.incremental is None and not plan.resumed:
@@ -80,7 +80,8 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
                     counts.disabled += 1
                 case Unread(key, error):
                     named[key] = None
-                    customers.mark_unread(session, work.name, key, work.now)
+                    if not mirror.lists_customers:  # there, the next change or comparison tells more
+                        customers.mark_unread(session, work.name, key, work.now)
                     counts.unread += 1
                     counts.errors += (f"{key}: {error}",)
         counts.unreadable += page.unreadable
