@@ -67,7 +67,7 @@ def _check_depth(value: Json) -> None:
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, _CONTAINERS)
+            if inner.__class__ in _CONTAINERS  # what the decoder makes, nothing else
         ]
     if level:
         raise DocumentError(_TOO_DEEP)

@@ -69,6 +69,8 @@ def relation_of(fields: "Fields", relation_id: str, customer_id: str, zone: Zone
 class Fields:
     """The attributes of one record, whose names begin with `prefix`; remembers the first that could not be read."""
 
+    __slots__ = ("_attributes", "_prefix", "defect")
+
     def __init__(self, attributes: Record, prefix: str) -> None:
         self._attributes = attributes
         self._prefix = prefix
@@ -84,26 +86,28 @@ class Fields:
             self.defect = Defect(code, f"{PREFIX}{field}={shown(self.value(field))}")
 
     def name(self, field: str, *, missing: str | None, bad: str) -> str:
+        """A name of something; empty where there is none."""
         value = self.value(field)
-        if value in (None, ""):
-            if missing is not None:
-                self.note(missing, field)
-            return ""
-        if not isinstance(value, str):
+        if isinstance(value, str) and value:
+            return value
+        if value is not None and value != "":
             self.note(bad, field)
-        return text(value)
+            return text(value)
+        if missing is not None:
+            self.note(missing, field)
+        return ""
 
     def refid(self) -> str:
+        """The id of what the relation points to; empty where there is none."""
         value = self.value("refid")
-        if value in (None, ""):
-            self.note("no_refid", "refid")
-            return ""
         refid = usable_id(value)
-        if refid is None:
-            self.note("bad_refid", "refid")
-        return refid or text(value)
+        if refid is not None:
+            return refid
+        self.note("no_refid" if value is None or value == "" else "bad_refid", "refid")
+        return text(value)
 
     def number(self, field: str, default: int, bad: str) -> int:
+        """A whole number; `default` where the shop does not give the field at all, 0 where it can't be read."""
         value = self._attributes.get(self._prefix + field, default)
         try:
             return whole_number(value)
@@ -112,7 +116,9 @@ class Fields:
             return 0
 
     def time(self, field: str, zone: ZoneInfo, *, later: bool = False) -> datetime | None:
-        if (value := self.value(field)) is None:
+        """A time as UTC; None for null and for what can't be read."""
+        value = self.value(field)
+        if value is None:
             return None
         try:
             return parse_time(value, zone, later=later)

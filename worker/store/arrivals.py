@@ -12,6 +12,7 @@ from worker.domain.interval import active_interval
 from worker.domain.model import Defect, Relation
 from worker.domain.terms import Defaults, Terms, parse_terms
 from worker.store import config_text, tables, views
+from worker.store.among import among
 from worker.store.bulk import insert_rows, new_ids
 from worker.store.customers import Mirror, Owner
 
@@ -74,7 +75,7 @@ def product_rows(session: Session, source: str, refids: set[str]) -> dict[str, i
         return {}
     product = tables.Product
     rows = session.execute(
-        select(product.shop_id, product.id).where(product.source == source, product.shop_id.in_(refids))
+        select(product.shop_id, product.id).where(product.source == source, among(session, product.shop_id, refids))
     )
     found = {row.shop_id: row.id for row in rows}
     missing = sorted(refids - found.keys())

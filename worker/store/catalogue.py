@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from worker.domain.model import Kind, ProductReading
 from worker.domain.offer import in_stock, next_change, price_in_force
 from worker.store import foreign, tables
+from worker.store.among import among
 from worker.store.bulk import insert_rows, update_rows
 from worker.store.mirror_tables import ProductPrice
 from worker.store.observations import Series, Value, observe
@@ -26,7 +27,7 @@ def record(
     product = tables.Product
     rows = session.execute(
         select(product.shop_id, product.id, product.read_at, product.next_change_at).where(
-            product.source == source, product.shop_id.in_({reading.id for reading in readings})
+            product.source == source, among(session, product.shop_id, {reading.id for reading in readings})
         )
     )
     products = {row.shop_id: row for row in rows}
@@ -127,7 +128,9 @@ def _name(session: Session, products: Mapping[str, Any], readings: Sequence[Prod
     known = {
         (row.product_id, row.language): (row.name, row.slug, row.picture)
         for row in session.execute(
-            select(text.product_id, text.language, text.name, text.slug, text.picture).where(text.product_id.in_(ids))
+            select(text.product_id, text.language, text.name, text.slug, text.picture).where(
+                among(session, text.product_id, ids)
+            )
         )
     }
     told = {

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from worker.domain.model import Customer
 from worker.domain.terms import Defaults
 from worker.store import foreign, tables
+from worker.store.among import among
 from worker.store.bulk import insert_rows, new_ids
 
 
@@ -56,7 +57,7 @@ def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> U
         row.shop_id: row
         for row in session.scalars(
             select(tables.Customer).where(
-                tables.Customer.source == mirror.source, tables.Customer.shop_id.in_(list(fields))
+                tables.Customer.source == mirror.source, among(session, tables.Customer.shop_id, fields.keys())
             )
         )
     }
@@ -73,7 +74,7 @@ def known(session: Session, mirror: Mirror, shop_ids: Collection[str]) -> dict[s
     customer = tables.Customer
     rows = session.execute(
         select(customer.shop_id, customer.id, customer.first_synced_at, customer.language).where(
-            customer.source == mirror.source, customer.shop_id.in_(list(shop_ids))
+            customer.source == mirror.source, among(session, customer.shop_id, shop_ids)
         )
     )
     return {shop_id: _owner(mirror, row_id, synced, language) for shop_id, row_id, synced, language in rows}

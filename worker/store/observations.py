@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worker.store import tables
+from worker.store.among import among
 from worker.store.bulk import insert_rows, new_ids, update_rows
 
 Series: TypeAlias = tuple[int, str, str]
@@ -51,7 +52,7 @@ def _known(session: Session, product_ids: set[int]) -> dict[Series, Any]:
             reading.observing,
             reading.price,
             reading.in_stock,
-        ).where(reading.product_id.in_(product_ids))
+        ).where(among(session, reading.product_id, product_ids))
     )
     return {(row.product_id, row.kind, row.currency): row for row in rows}
 

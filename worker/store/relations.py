@@ -11,12 +11,12 @@ from worker.domain.model import Defect, Relation
 from worker.domain.reasons import Reason
 from worker.domain.terms import Defaults, Terms, parse_terms
 from worker.store import arrivals, config_text, foreign, tables, views
+from worker.store.among import among
 from worker.store.arrivals import WATCH, Arrival, judge
 from worker.store.customers import Mirror, Owner
 from worker.store.retirement import keep_version, retire_row, vanish
 
 _JUDGED_BY_THE_SCAN = (Reason.FUTURE_CTIME.value, Reason.INTERNAL_ERROR.value)
-_CHUNK = 1000  # ids in one query
 _COMPARED = ("config", "status", "datestart", "dateend", "defect_code", "position")
 
 
@@ -117,28 +117,25 @@ def _rows(session: Session, mirror: Mirror, shop_ids: Sequence[str]) -> dict[str
     """What is known of these relations, the newest generation of each."""
     relation = tables.Relation
     columns = [getattr(relation, name) for name in _COMPARED]
-    found: dict[str, Any] = {}
-    for start in range(0, len(shop_ids), _CHUNK):
-        rows = session.execute(
-            select(
-                relation.shop_id,
-                relation.id,
-                relation.customer_id,
-                relation.domain,
-                relation.type,
-                relation.refid,
-                relation.ctime,
-                relation.ctime_exact,
-                relation.retired_at,
-                relation.vanished_at,
-                relation.rejected,
-                *columns,
-            )
-            .where(relation.source == mirror.source, relation.shop_id.in_(shop_ids[start : start + _CHUNK]))
-            .order_by(relation.generation)
+    rows = session.execute(
+        select(
+            relation.shop_id,
+            relation.id,
+            relation.customer_id,
+            relation.domain,
+            relation.type,
+            relation.refid,
+            relation.ctime,
+            relation.ctime_exact,
+            relation.retired_at,
+            relation.vanished_at,
+            relation.rejected,
+            *columns,
         )
-        found.update({row.shop_id: row for row in rows})
-    return found
+        .where(relation.source == mirror.source, among(session, relation.shop_id, shop_ids))
+        .order_by(relation.generation)
+    )
+    return {row.shop_id: row for row in rows}
 
 
 def _sort(listed: Mapping[str, tuple[Owner, Relation]], rows: Mapping[str, Any], changes: Changes) -> _Sorted:
@@ -188,10 +185,13 @@ def _touch(session: Session, mirror: Mirror, found: _Sorted) -> None:
     ids = sorted([*found.same, *found.other])
     if ids:
         session.scalars(
-            select(relation.id).where(relation.id.in_(ids)).order_by(relation.id).with_for_update(key_share=True)
+            select(relation.id)
+            .where(among(session, relation.id, ids))
+            .order_by(relation.id)
+            .with_for_update(key_share=True)
         ).all()
         session.execute(
-            update(relation).where(relation.id.in_(found.same)).values(seen_at=mirror.now),
+            update(relation).where(among(session, relation.id, found.same)).values(seen_at=mirror.now),
             execution_options={"synchronize_session": False},
         )
 
@@ -201,7 +201,10 @@ def _update_changed(session: Session, mirror: Mirror, found: _Sorted, changes: C
         return
     relation = tables.Relation
     rows = session.scalars(
-        select(relation).where(relation.id.in_(list(found.other))).order_by(relation.id).with_for_update(key_share=True)
+        select(relation)
+        .where(among(session, relation.id, found.other.keys()))
+        .order_by(relation.id)
+        .with_for_update(key_share=True)
     ).all()
     refids = {told.refid for _, told in found.other.values() if (told.domain, told.type) == WATCH}
     products = arrivals.product_rows(session, mirror.source, refids)

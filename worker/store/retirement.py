@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from worker.store import tables, views
+from worker.store.among import among
 from worker.store.base import bare
 from worker.store.mirror_tables import SeenRelation
 from worker.store.upsert import insert_on_conflict
@@ -18,16 +19,14 @@ _CHUNK = 500
 def vanish(session: Session, owners: Sequence[int], listed: Container[str], now: datetime) -> int:
     """Mark what these customers had and the shop no longer lists; returns how many."""
     relation = tables.Relation
-    gone: list[int] = []
-    for start in range(0, len(owners), _CHUNK):
-        rows = session.execute(
-            select(relation.id, relation.shop_id).where(
-                relation.customer_id.in_(owners[start : start + _CHUNK]),
-                relation.retired_at.is_(None),
-                relation.vanished_at.is_(None),
-            )
+    rows = session.execute(
+        select(relation.id, relation.shop_id).where(
+            among(session, relation.customer_id, owners),
+            relation.retired_at.is_(None),
+            relation.vanished_at.is_(None),
         )
-        gone += [row_id for row_id, shop_id in rows if shop_id not in listed]
+    )
+    gone = [row_id for row_id, shop_id in rows if shop_id not in listed]
     _mark(session, gone, now)
     return len(gone)
 
@@ -91,7 +90,7 @@ def compare(
     seen = set(
         session.scalars(
             select(SeenRelation.shop_id).where(
-                SeenRelation.source == source, SeenRelation.shop_id.in_([row.shop_id for row in page])
+                SeenRelation.source == source, among(session, SeenRelation.shop_id, [row.shop_id for row in page])
             )
         )
     )
@@ -156,7 +155,7 @@ def retire(session: Session, ids: Collection[int], now: datetime) -> int:
     relation = tables.Relation
     rows = session.scalars(
         select(relation)
-        .where(relation.id.in_(ids), relation.retired_at.is_(None))
+        .where(among(session, relation.id, ids), relation.retired_at.is_(None))
         .order_by(relation.id)
         .with_for_update(key_share=True)
     ).all()
@@ -242,9 +241,12 @@ def _mark(session: Session, ids: Iterable[int], moment: datetime | None) -> None
         chunk = ordered[start : start + _CHUNK]
         relation = tables.Relation
         session.scalars(
-            select(relation.id).where(relation.id.in_(chunk)).order_by(relation.id).with_for_update(key_share=True)
+            select(relation.id)
+            .where(among(session, relation.id, chunk))
+            .order_by(relation.id)
+            .with_for_update(key_share=True)
         ).all()
         session.execute(
-            update(relation).where(relation.id.in_(chunk)).values(vanished_at=moment),
+            update(relation).where(among(session, relation.id, chunk)).values(vanished_at=moment),
             execution_options={"synchronize_session": False},
         )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from worker.domain.model import Kind, View
 from worker.store import tables
+from worker.store.among import among
 from worker.store.base import bare
 from worker.store.bulk import insert_rows
 from worker.store.mirror_tables import ProductView
@@ -48,7 +49,9 @@ def extend(session: Session, needs: Mapping[Need, datetime]) -> None:
 def mark_unsure(session: Session, product_ids: Collection[int]) -> None:
     """Watches of these products ended or changed."""
     if product_ids:
-        session.execute(update(tables.Product).where(tables.Product.id.in_(product_ids)).values(unsure=True))
+        session.execute(
+            update(tables.Product).where(among(session, tables.Product.id, product_ids)).values(unsure=True)
+        )
 
 
 def mark_all_unsure(session: Session, source: str) -> None:
@@ -71,7 +74,7 @@ def settle(session: Session, source: str, default_language: str, now: datetime, 
     _prolong(session, {need: until for need, until in needed.items() if need in known and known[need] != until})
     _insert(session, {need: until for need, until in needed.items() if need not in known})
     _end_observations(session, ids, needed)
-    session.execute(update(tables.Product).where(tables.Product.id.in_(ids)).values(unsure=False))
+    session.execute(update(tables.Product).where(among(session, tables.Product.id, ids)).values(unsure=False))
     return len(ids)
 
 
@@ -89,7 +92,7 @@ def mark_changed(session: Session, source: str, shop_ids: Sequence[str]) -> None
     watched = select(ProductView.product_id)
     session.execute(
         update(product)
-        .where(product.source == source, product.shop_id.in_(shop_ids), product.id.in_(watched))
+        .where(product.source == source, among(session, product.shop_id, shop_ids), product.id.in_(watched))
         .values(due=True)
     )
 
@@ -120,7 +123,9 @@ def count(session: Session, source: str, *, only_due: bool) -> int:
 
 def have_been_read(session: Session, batch: Batch) -> None:
     """Nothing is due for these products any more."""
-    session.execute(update(tables.Product).where(tables.Product.id.in_(batch.ids.values())).values(due=False))
+    session.execute(
+        update(tables.Product).where(among(session, tables.Product.id, batch.ids.values())).values(due=False)
+    )
 
 
 def _unsettled(session: Session, source: str, now: datetime, limit: int) -> list[int]:
@@ -140,7 +145,7 @@ def _needed(session: Session, ids: Sequence[int], default_language: str, now: da
         select(relation.product_id, language, relation.watch_currency, func.max(relation.ends_at))
         .join(tables.Customer, tables.Customer.id == relation.customer_id)
         .where(
-            relation.product_id.in_(ids),
+            among(session, relation.product_id, ids),
             relation.retired_at.is_(None),
             relation.watch_currency.is_not(None),
             relation.ends_at > now,
@@ -157,7 +162,7 @@ def _needed(session: Session, ids: Sequence[int], default_language: str, now: da
 def _known(session: Session, ids: Iterable[int]) -> dict[Need, datetime]:
     rows = session.execute(
         select(ProductView.product_id, ProductView.language, ProductView.currency, ProductView.until).where(
-            ProductView.product_id.in_(list(ids))
+            among(session, ProductView.product_id, list(ids))
         )
     )
     return {(product_id, language, currency): until for product_id, language, currency, until in rows}
@@ -171,7 +176,9 @@ def _insert(session: Session, needs: Mapping[Need, datetime]) -> None:
         for (product_id, language, currency), until in needs.items()
     ]
     insert_rows(session, ProductView, rows)
-    session.execute(update(tables.Product).where(tables.Product.id.in_({need[0] for need in needs})).values(due=True))
+    session.execute(
+        update(tables.Product).where(among(session, tables.Product.id, {need[0] for need in needs})).values(due=True)
+    )
 
 
 def _end_observations(session: Session, ids: Sequence[int], needed: Collection[Need]) -> None:
@@ -181,7 +188,7 @@ def _end_observations(session: Session, ids: Sequence[int], needed: Collection[N
     read = {(product_id, currency) for product_id, _, currency in needed}
     rows = session.execute(
         select(reading.id, reading.product_id, reading.kind, reading.currency).where(
-            reading.product_id.in_(ids), reading.observing
+            among(session, reading.product_id, ids), reading.observing
         )
     )
     ended = [
