@@ -48,7 +48,8 @@ def parse_value(text: str) -> Json:
         raise DocumentError(f"not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise DocumentError(_TOO_DEEP) from None
-    _check_depth(value)
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _check_depth(value)
     return value
 
 

@@ -5,11 +5,13 @@ from decimal import Decimal
 
 from worker.domain.model import Json
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 
 def dump(value: Json) -> str:
     """JSON text with sorted keys, so that equal configs are equal texts; Decimals keep their digits."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return _ENCODER.encode(value)
     except TypeError:  # a Decimal somewhere
         return _dump(value)
 
