@@ -76,10 +76,11 @@ class BigShop:
 
     def _relation(self, number: int) -> str:
         is_changed = number <= self.changed
+        product = number * 7 % PRODUCTS + 1
         return _RELATION.format(
             id=number,
-            refid=number * 7 % PRODUCTS + 1,
-            limit="90.00" if is_changed else "100.00",
+            refid=product,
+            limit="10.00" if is_changed else f"{20 + product / 100:.2f}",  # customers take the price they see
             ctime=WRITTEN,
             mtime=CHANGED if is_changed else WRITTEN,
         )

@@ -1,6 +1,7 @@
 """Customers of the shop's GraphQL, with their relations, as sync takes them."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from worker.domain.model import Customer, Json, Relation
@@ -67,7 +68,7 @@ def parse_listed(record: Record, customer_id: str, zone: ZoneInfo) -> Relation |
         return None
     written = record.get("config")
     try:
-        config = parse_value(written) if isinstance(written, str) else written
+        config = _config(written) if isinstance(written, str) else written
         defect = False
     except DocumentError:
         config, defect = written, True
@@ -75,6 +76,12 @@ def parse_listed(record: Record, customer_id: str, zone: ZoneInfo) -> Relation |
     if defect:
         fields.note("bad_config", "config")
     return relation_of(fields, relation_id, customer_id, zone)
+
+
+@lru_cache(maxsize=10_000)
+def _config(written: str) -> Json:
+    """Customers choose among the same days, flags and prices. What is returned is shared: nobody changes a config."""
+    return parse_value(written)
 
 
 def _entry(item: Record, customer: Customer, zone: ZoneInfo) -> Account | Unread:

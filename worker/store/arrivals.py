@@ -54,7 +54,7 @@ def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int
     """Write them; returns how many are rejected."""
     if not arrivals:
         return 0
-    products = product_rows(session, mirror.source, {one.relation.refid for one in arrivals if _is_watch(one.relation)})
+    products = product_rows(session, mirror, {one.relation.refid for one in arrivals if _is_watch(one.relation)})
     judged = [_judged(one.relation, mirror) for one in arrivals]
     rows = [
         _row(one, result, products[one.relation.refid] if _is_watch(one.relation) else None, mirror)
@@ -65,24 +65,28 @@ def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int
     insert_rows(session, tables.Relation, rows)
     versions = [_version(row, mirror.now) for row in rows if row["product_id"] is not None]
     insert_rows(session, tables.RelationVersion, versions)
-    views.extend(session, _needs(arrivals, rows, mirror.now))
+    views.extend(session, _needs(arrivals, rows, mirror.now), mirror.views)
     return sum(result.rejected is not None for result in judged)
 
 
-def product_rows(session: Session, source: str, refids: set[str]) -> dict[str, int]:
+def product_rows(session: Session, mirror: Mirror, refids: set[str]) -> dict[str, int]:
     """The rows of these products by shop id; made where they are missing."""
-    if not refids:
-        return {}
+    found, unmet = mirror.products, refids - mirror.products.keys()
+    if not unmet:
+        return found
     product = tables.Product
     rows = session.execute(
-        select(product.shop_id, product.id).where(product.source == source, among(session, product.shop_id, refids))
+        select(product.shop_id, product.id).where(
+            product.source == mirror.source, among(session, product.shop_id, unmet)
+        )
     )
-    found = {row.shop_id: row.id for row in rows}
-    missing = sorted(refids - found.keys())
-    ids = dict(zip(missing, new_ids(session, product, len(missing)), strict=True))
-    blank = {"source": source, "code": "", "label": "", "enabled": False, "due": True, "unsure": False}
+    found.update({row.shop_id: row.id for row in rows})
+    missing = sorted(unmet - found.keys())
+    ids = dict(zip(missing, new_ids(session, product, len(missing)) if missing else (), strict=True))
+    blank = {"source": mirror.source, "code": "", "label": "", "enabled": False, "due": True, "unsure": False}
     insert_rows(session, product, [{"id": row_id, "shop_id": shop_id, **blank} for shop_id, row_id in ids.items()])
-    return found | ids
+    found.update(ids)
+    return found
 
 
 def defaults_text(defaults: Defaults, language: str) -> str:

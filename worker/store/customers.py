@@ -1,7 +1,7 @@
 """Mirrors a shop's customers: a page of them at a time, written only where something changed."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,10 @@ class Mirror:
     """The interface lists all customers itself; else each is asked for by itself, and what is stored of him was seen now."""
     imported: bool
     """The shop was imported as a whole before: who comes now is new in it."""
+    products: dict[str, int] = field(default_factory=dict)
+    """Rows of products met in this sync, by shop id."""
+    views: dict[tuple[int, str, str], datetime] = field(default_factory=dict)
+    """Until when views (product, language, currency) are known to last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Upserted:
 
     owners: dict[str, Owner]
     changed: int
+    new: frozenset[int]
+    """Rows that were not here before."""
 
 
 def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> Upserted:
@@ -66,7 +72,8 @@ def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> U
         changed += _update(session, mirror, row, fields[shop_id])
         owners[shop_id] = _owner(mirror, row.id, row.first_synced_at, row.language)
     new = {shop_id: values for shop_id, values in fields.items() if shop_id not in rows}
-    return Upserted(owners | _insert(session, mirror, new), changed)
+    added = _insert(session, mirror, new)
+    return Upserted(owners | added, changed, frozenset(owner.id for owner in added.values()))
 
 
 def known(session: Session, mirror: Mirror, shop_ids: Collection[str]) -> dict[str, Owner]:

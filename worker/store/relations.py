@@ -207,7 +207,7 @@ def _update_changed(session: Session, mirror: Mirror, found: _Sorted, changes: C
         .with_for_update(key_share=True)
     ).all()
     refids = {told.refid for _, told in found.other.values() if (told.domain, told.type) == WATCH}
-    products = arrivals.product_rows(session, mirror.source, refids)
+    products = arrivals.product_rows(session, mirror, refids)
     for row in rows:
         owner, told = found.other[row.id]
         if row.customer_id != owner.id and row.seen_at == mirror.now:
@@ -265,7 +265,7 @@ def _change_views(
         return
     views.mark_unsure(session, [row.product_id])
     if row.watch_currency is not None and row.ends_at is not None and row.ends_at > mirror.now:
-        views.extend(session, {(row.product_id, owner.language, row.watch_currency): row.ends_at})
+        views.extend(session, {(row.product_id, owner.language, row.watch_currency): row.ends_at}, mirror.views)
 
 
 def _judge(row: tables.Relation, defaults: Defaults) -> None:

@@ -35,15 +35,18 @@ class Batch:
         return max(self.ids.values())
 
 
-def extend(session: Session, needs: Mapping[Need, datetime]) -> None:
-    """Make views last at least until these moments; a product that gets a new view has to be read."""
-    if not needs:
+def extend(session: Session, needs: Mapping[Need, datetime], known: dict[Need, datetime]) -> None:
+    """Make views last at least until these moments; a product that gets a new view has to be read.
+
+    `known` tells until when some are known to last, and learns it of all of these.
+    """
+    longer = {need: until for need, until in needs.items() if need not in known or known[need] < until}
+    if not longer:
         return
-    known = _known(session, {need[0] for need in needs})
-    new = [need for need in needs if need not in known]
-    if new:
-        _insert(session, {need: needs[need] for need in new})
-    _prolong(session, {need: until for need, until in needs.items() if need in known and known[need] < until})
+    stored = _known(session, {need[0] for need in longer})
+    _insert(session, {need: until for need, until in longer.items() if need not in stored})
+    _prolong(session, {need: until for need, until in longer.items() if need in stored and stored[need] < until})
+    known.update({need: max(until, stored.get(need, until)) for need, until in longer.items()})
 
 
 def mark_unsure(session: Session, product_ids: Collection[int]) -> None:

@@ -1,13 +1,15 @@
 """First step: the pages of relations the shop has, or that changed in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from worker.domain.model import Customer
 from worker.errors import ShopError
+from worker.paging import ahead
 from worker.shop.source import Account, Disabled, Page, Unread
 from worker.store import customers, foreign, passes, relations, retirement
-from worker.store.passes import RELATIONS
+from worker.store.customers import Owner, Upserted
+from worker.store.passes import RELATIONS, Plan
 from worker.store.relations import Listing
 from worker.sync.erased import without_erased
 from worker.sync.work import Work
@@ -24,9 +26,10 @@ def read(work: Work) -> None:
         )
     work.counts.resumed = plan.resumed
     named: dict[str, int | None] = {}
-    for listed in work.source.relations(plan.since, plan.after):
-        page = without_erased(work, listed)
-        _store(work, page, _strangers(work, page), named)
+    found = _pages(work, plan)
+    # A large shop takes as long to answer as we take to store: one does not wait for the other.
+    for page, strangers in ahead(found) if work.incremental else found:
+        _store(work, page, strangers, named)
         what, done = ("relations", work.counts.seen) if work.incremental else ("accounts", len(named))
         work.progress(what, done, page.total)
     if work.incremental is None and work.counts.unread and not (work.counts.accounts or work.counts.disabled):
@@ -35,6 +38,13 @@ def read(work: Work) -> None:
         if work.incremental is None and not plan.resumed:
             retirement.vanish_unnamed(session, work.name, named, work.now)
         passes.finish(session, work.name, RELATIONS, work.now, ceiling=work.shop_now())
+
+
+def _pages(work: Work, plan: Plan) -> Iterator[tuple[Page, dict[str, Customer]]]:
+    """The pages, and the customers in them of whom only the shop can tell."""
+    for listed in work.source.relations(plan.since, plan.after):
+        page = without_erased(work, listed)
+        yield page, _strangers(work, page)
 
 
 def _strangers(work: Work, page: Page) -> dict[str, Customer]:
@@ -70,8 +80,7 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
             named[account.key] = owner.id
             counts.accounts += 1
             counts.unreadable += account.unreadable
-            # What seems to be gone may be one of those that can't be read.
-            listings.append(Listing(owner, account.relations, account.complete and not account.unreadable))
+            listings.append(Listing(owner, account.relations, _is_complete(account, owner, upserted)))
         for entry in page.entries:
             match entry:
                 case Disabled(key):
@@ -87,3 +96,8 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
         counts.unreadable += page.unreadable
         counts.add(relations.store_page(session, mirror, listings))
         passes.advance(session, work.name, RELATIONS, cursor=page.cursor, newest=page.newest, ceiling=work.shop_now())
+
+
+def _is_complete(account: Account, owner: Owner, upserted: Upserted) -> bool:
+    """Whether what is absent has vanished: not where it may be one of those that can't be read, or nothing was here."""
+    return account.complete and not account.unreadable and owner.id not in upserted.new

@@ -73,7 +73,7 @@ def _mirror(work: Work, *, accept_shrink: bool, full: bool) -> None:
 
 def _prepare(work: Work, full: bool) -> None:
     """Notice what changed on our side since the last sync: the interface, and settings that judgements depend on."""
-    judged_by = defaults_text(work.mirror.defaults, work.shop.language)
+    judged_by = defaults_text(work.defaults, work.shop.language)
     with work.writing() as session:
         state = session.get(tables.SourceState, work.name)
         if state is None:

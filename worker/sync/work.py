@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -19,7 +20,7 @@ from worker.store.session import Store
 from worker.sync.counts import SyncCounts
 
 
-@dataclass(slots=True)
+@dataclass
 class Work:
     """One run over one source. `now` is the moment it began."""
 
@@ -43,17 +44,22 @@ class Work:
         """The source's settings."""
         return self.settings.sources[self.name]
 
-    @property
+    @cached_property
+    def defaults(self) -> Defaults:
+        """What stands in for what a watch leaves out."""
+        return Defaults(timeframe_days=self.settings.rules.default_timeframe_days, currency=self.shop.currency)
+
+    @cached_property
     def incremental(self) -> Incremental | None:
         """The source, where it can tell what changed."""
         return self.source if isinstance(self.source, Incremental) else None
 
-    @property
+    @cached_property
     def mirror(self) -> Mirror:
-        """What pages are stored with."""
+        """What pages are stored with; asked for once `imported` is known."""
         return Mirror(
             source=self.name,
-            defaults=Defaults(timeframe_days=self.settings.rules.default_timeframe_days, currency=self.shop.currency),
+            defaults=self.defaults,
             language=self.shop.language,
             now=self.now,
             lists_customers=self.incremental is not None,
