@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -55,10 +56,11 @@ def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int
     if not arrivals:
         return 0
     products = product_rows(session, mirror, {one.relation.refid for one in arrivals if _is_watch(one.relation)})
-    judged = [_judged(one.relation, mirror) for one in arrivals]
+    configs = [config_text.dump(one.relation.config) for one in arrivals]
+    judged = [_judged(one.relation, config, mirror) for one, config in zip(arrivals, configs, strict=True)]
     rows = [
-        _row(one, result, products[one.relation.refid] if _is_watch(one.relation) else None, mirror)
-        for one, result in zip(arrivals, judged, strict=True)
+        _row(one, config, result, products[one.relation.refid] if _is_watch(one.relation) else None, mirror)
+        for one, config, result in zip(arrivals, configs, judged, strict=True)
     ]
     for row, row_id in zip(rows, new_ids(session, tables.Relation, len(rows)), strict=True):
         row["id"] = row_id
@@ -98,14 +100,20 @@ def _is_watch(relation: Relation) -> bool:
     return (relation.domain, relation.type) == WATCH
 
 
-def _judged(relation: Relation, mirror: Mirror) -> Judged:
+def _judged(relation: Relation, config: str, mirror: Mirror) -> Judged:
     if not _is_watch(relation):
         return NOT_A_WATCH
-    terms = relation.defect or parse_terms(relation.config, mirror.defaults)
+    terms = relation.defect or _terms(config, mirror.defaults)
     return judge(terms, ctime=relation.ctime or mirror.now, datestart=relation.datestart, dateend=relation.dateend)
 
 
-def _row(arrival: Arrival, judged: Judged, product_id: int | None, mirror: Mirror) -> dict[str, Any]:
+@lru_cache(maxsize=10_000)
+def _terms(config: str, defaults: Defaults) -> Terms | Defect:
+    """Customers choose among the same days, flags and prices."""
+    return parse_terms(config_text.load(config), defaults)
+
+
+def _row(arrival: Arrival, config: str, judged: Judged, product_id: int | None, mirror: Mirror) -> dict[str, Any]:
     relation, now = arrival.relation, mirror.now
     return {
         "source": mirror.source,
@@ -120,7 +128,7 @@ def _row(arrival: Arrival, judged: Judged, product_id: int | None, mirror: Mirro
         "status": relation.status,
         "datestart": relation.datestart,
         "dateend": relation.dateend,
-        "config": config_text.dump(relation.config),
+        "config": config,
         "ctime": relation.ctime or now,
         "ctime_exact": relation.ctime is not None,
         "first_import": arrival.owner.first_synced_at is None,
