@@ -78,6 +78,12 @@ def test_other_domains_are_not_asked_for(admin: AdminFront) -> None:
     assert relation_ids(admin.connect()) == ALL
 
 
+def test_where_a_listing_goes_on_nobody_knows_how_much_came_before(admin: AdminFront) -> None:
+    first, second, third = admin.connect(page_size=3).relations(None, None)
+    assert [page.total for page in (first, second, third)] == [9, 9, 9]
+    assert [page.total for page in admin.connect(page_size=3).relations(None, first.cursor)] == [None, None]
+
+
 def test_a_capped_total_is_no_total(admin: AdminFront) -> None:
     admin.shop.twist = lambda _resource, _params, document: {**document, "meta": {"total": CAPPED_TOTAL}}
     assert next(iter(admin.connect().relations(None, None))).total is None
