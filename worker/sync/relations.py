@@ -17,6 +17,9 @@ from worker.sync.work import Work
 _RESUME_WITHIN = timedelta(hours=1)
 """Customers who are asked one by one: a pass that died longer ago says too little about those it had asked."""
 
+_ERRORS_KEPT = 50
+"""Of customers who can't be read so many are told one by one; all are counted."""
+
 
 def read(work: Work) -> None:
     """Read every page from where the last sync ended, or died. Raises ShopError where nobody could be read."""
@@ -69,7 +72,8 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
         upserted = customers.upsert(session, mirror, told)
         counts.customers_changed += upserted.changed
         owners = upserted.owners
-        owners |= customers.known(session, mirror, [account.key for account in accounts if account.key not in told])
+        if rest := [account.key for account in accounts if account.key not in told]:
+            owners |= customers.known(session, mirror, rest)
         listings = []
         for account in accounts:
             shop_id = told[account.key].id if account.key in told else account.key
@@ -77,7 +81,8 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
             if owner is None:  # the shop does not know this customer any more
                 counts.unreadable += len(account.relations)
                 continue
-            named[account.key] = owner.id
+            if not mirror.lists_customers:  # a large shop has too many to remember
+                named[account.key] = owner.id
             counts.accounts += 1
             counts.unreadable += account.unreadable
             listings.append(Listing(owner, account.relations, _is_complete(account, owner, upserted)))
@@ -92,7 +97,8 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
                     if not mirror.lists_customers:  # there, the next change or comparison tells more
                         customers.mark_unread(session, work.name, key, work.now)
                     counts.unread += 1
-                    counts.errors += (f"{key}: {error}",)
+                    if counts.unread <= _ERRORS_KEPT:
+                        counts.errors += (f"{key}: {error}",)
         counts.unreadable += page.unreadable
         counts.add(relations.store_page(session, mirror, listings))
         passes.advance(session, work.name, RELATIONS, cursor=page.cursor, newest=page.newest, ceiling=work.shop_now())
