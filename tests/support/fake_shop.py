@@ -13,6 +13,10 @@ from worker.shop.frontend import by_view
 from worker.shop.source import Abilities, Account, Check, Disabled, Missing, Page, Unread, Wanted
 
 
+def _nothing(_what: str) -> None:
+    """Not a lambda, so that a shop can be handed to another process."""
+
+
 class FakeShop:
     """Customers with relations, products with a price per currency and a stock level."""
 
@@ -39,7 +43,7 @@ class FakeShop:
         """Raised after the first customer."""
         self.products_broken: ShopError | None = None
         """Raised after the first product of each answer."""
-        self.while_reading: Callable[[str], None] = lambda _what: None
+        self.while_reading: Callable[[str], None] = _nothing
         """Called with `accounts` or `products` before each of them is handed out."""
         self.problems: Counter[str] = Counter()
         self.reads: list[tuple[View, tuple[str, ...]]] = []

@@ -47,9 +47,10 @@ class Forked:
         return found
 
     def go_on(self) -> Any:
-        """SIGCONT, and what the function returned in the end."""
+        """SIGCONT, as often as it freezes, and what the function returned in the end."""
         assert self._process.pid is not None
-        os.kill(self._process.pid, signal.SIGCONT)
+        while not self._answer.poll(0.05):
+            os.kill(self._process.pid, signal.SIGCONT)
         return self.answer()
 
     def __enter__(self) -> "Forked":
