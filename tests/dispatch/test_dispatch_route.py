@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from tests.dispatch.dispatching import Dispatching, make_settings
+from tests.support.invariant import nothing_is_lost
 from tests.support.smtp_script import CERTIFICATES, CUT, STALL, Action, ScriptedRelay, server_context
 from worker.dispatch import route
 from worker.store.session import Store
@@ -22,6 +23,7 @@ def refused_port() -> int:
 
 def _unburnt(play: Dispatching) -> None:
     """Every mail waits as if nobody had tried."""
+    nothing_is_lost(play.store, [], mails=len(play.states()))
     assert set(play.states()) == {"pending"}
     assert {play.mail(number).attempts for number in range(1, len(play.states()) + 1)} == {0}
 
@@ -213,6 +215,7 @@ def test_a_relay_down_for_an_hour_burns_nothing_and_is_drained_in_order(sqlite_s
     with ScriptedRelay(port=port) as relay:
         counts = lite.later(minutes=5).dispatch()
         assert (counts.sent, counts.paused) == (5, None)
+        nothing_is_lost(sqlite_store, relay.taken, mails=5)
         ids = [arrived.content for arrived in relay.arrived]
     assert ids == [lite.mail(number).message for number in range(1, 6)]
 

@@ -248,7 +248,7 @@ class _Conversation:
         await self._answer("auth", line, "235 2.7.0 welcome" if given == self._relay.login else "535 5.7.8 who?")
 
     async def _do_mail(self, line: str) -> None:
-        if await self._answer("mail", line, "250 2.1.0 ok") == "250":
+        if (await self._answer("mail", line, "250 2.1.0 ok")).startswith("2"):
             self._mail = line
 
     async def _do_rcpt(self, line: str) -> None:
