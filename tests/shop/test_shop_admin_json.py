@@ -99,8 +99,8 @@ def test_pages_are_as_large_as_allowed_and_never_beyond_what_the_shop_bears(admi
 
 
 def test_a_shop_that_is_slow_is_asked_for_less(admin: AdminFront) -> None:
-    admin.shop.slow_above, admin.shop.slow_seconds = 20, 0.6
-    assert relation_ids(admin.connect(timeout_seconds=0.2)) == ALL
+    admin.shop.slow_above, admin.shop.slow_seconds = 20, 1.5
+    assert relation_ids(admin.connect(timeout_seconds=0.7)) == ALL  # a busy machine may answer late, too
     assert [limit for _, limit in admin.shop.limits] == [250, 62, 15, 15]
 
 

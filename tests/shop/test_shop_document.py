@@ -42,7 +42,7 @@ def test_numbers_with_a_point_become_decimals_digit_for_digit() -> None:
         (b'{"a": ' + b"9" * 5000 + b"}", "a number of 5000 characters"),
         (b'{"a": 0.' + b"9" * 5000 + b"}", "a number of 5002 characters"),
         (b'{"a": 1e99999999999999999999}', "exponent out of bounds"),
-        (b"[" * 1000, "nested"),
+        (b"[" * 1000 + b"]" * 1000, "nested"),
         (b'{"a": ' * 1000 + b"1" + b"}" * 1000, "nested"),
         (b'{"a": ' * 100_000, "nested"),
         (b" " * (MAX_BYTES + 1), "bytes"),

@@ -247,7 +247,7 @@ def changed(name: str, **answer: Any) -> RecordedShop:
         ({"body": {"data": {"id": "1"}}}, ShopAnswerError, "link without an address"),
         ({"body": '{"data": {"id"', "body_is_json": False}, ShopAnswerError, "not JSON"),
         ({"body": '{"data": 1, "data": 2}', "body_is_json": False}, ShopAnswerError, "'data' twice"),
-        ({"body": "[" * 1000, "body_is_json": False}, ShopAnswerError, "nested"),
+        ({"body": "[" * 1000 + "]" * 1000, "body_is_json": False}, ShopAnswerError, "nested"),
         ({"body": '{"a": ' + "9" * 5000 + "}", "body_is_json": False}, ShopAnswerError, "5000 characters"),
         (
             {"headers": {"Content-Type": "text/html"}, "body": "<html>We are back soon", "body_is_json": False},
