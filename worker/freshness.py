@@ -1,5 +1,6 @@
 """Freshness: the last look before a mail leaves. Is everything it says still so?"""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -7,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from worker.compose import recipient_of
 from worker.domain.reasons import Reason
-from worker.ledger import cancel, review
+from worker.ledger import Finding, cancel, review
 from worker.lens import make_lens
 from worker.mail.facts import from_json
 from worker.settings import Settings
@@ -17,24 +18,48 @@ CHANGED = "facts_changed"
 UNREAD = "customer_unread"
 
 
-def recheck(session: Session, mail: tables.Mail, now: datetime, settings: Settings, key: bytes) -> str | None:
-    """None: send it. Otherwise the reason why not, with the mail settled in this session.
+def recheck(
+    session: Session, mails: Sequence[tables.Mail], now: datetime, settings: Settings, key: bytes
+) -> list[str | None]:
+    """For each mail None: send it. Otherwise the reason why not, with the mail settled in this session.
 
     A mail that was never submitted is cancelled where nothing of it is true any more, and superseded where anything it
     says changed; what is still true becomes pending again and is composed anew. A mail whose submission is ambiguous is
     never composed again: it is resent as it is where every item still holds, else held for the operator. A mail to a
     customer for whom the shop has not answered for `max_staleness_minutes` waits, unsettled.
     """
-    rows = session.scalars(
+    rows: dict[int, list[tables.Notification]] = {mail.id: [] for mail in mails}
+    for row in session.scalars(
         select(tables.Notification)
-        .where(tables.Notification.mail_id == mail.id)
+        .where(tables.Notification.mail_id.in_(list(rows)))
         .order_by(tables.Notification.id)
         .with_for_update()
-    ).all()
-    customer = session.get_one(tables.Customer, mail.customer_id)
-    if _long_unread(customer, now, settings):
-        return UNREAD
-    findings = review(session, rows, make_lens(session, settings, key), settings, now)
+    ):
+        rows[row.mail_id or 0].append(row)
+    customers = select(tables.Customer).where(tables.Customer.id.in_({mail.customer_id for mail in mails}))
+    by_id = {customer.id: customer for customer in session.scalars(customers)}
+    reasons: dict[int, str | None] = {
+        mail.id: UNREAD for mail in mails if _long_unread(by_id[mail.customer_id], now, settings)
+    }
+    lens = make_lens(session, settings, key)
+    asked = [mail for mail in mails if mail.id not in reasons]
+    told = [row for mail in asked for row in rows[mail.id]]
+    # All are found out before any is settled: what is cancelled changes what counts as told, never what is true now.
+    findings = {finding.notification.id: finding for finding in review(session, told, lens, settings, now)}
+    for mail in asked:
+        mine = [findings[row.id] for row in rows[mail.id]]
+        reasons[mail.id] = _judge(session, mail, by_id[mail.customer_id], mine, now, settings)
+    return [reasons[mail.id] for mail in mails]
+
+
+def _judge(
+    session: Session,
+    mail: tables.Mail,
+    customer: tables.Customer,
+    findings: Sequence[Finding],
+    now: datetime,
+    settings: Settings,
+) -> str | None:
     gone = [finding.gone for finding in findings if finding.gone is not None]
     same_person = customer.email == mail.customer_email and (
         bool(gone) or recipient_of(customer, settings).email == mail.recipient
@@ -46,7 +71,7 @@ def recheck(session: Session, mail: tables.Mail, now: datetime, settings: Settin
     same = same_person and all(
         finding.item == from_json(finding.notification.facts) for finding in findings if finding.item is not None
     )
-    if rows and not gone and same:
+    if findings and not gone and same:
         return None
     for finding in findings:
         if finding.gone is not None:

@@ -1,6 +1,6 @@
 """The one place where settings become running parts. Tasks and commands call the same functions here."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, wraps
@@ -167,8 +167,8 @@ class Installation:
     ) -> Counts:
         """Send the mails that are due, until `stop()` is true; those on their way then are finished."""
 
-        def look_again(session: Session, mail: tables.Mail, now: datetime) -> str | None:
-            return recheck(session, mail, now, self.settings, self.key)
+        def look_again(session: Session, mails: Sequence[tables.Mail], now: datetime) -> Sequence[str | None]:
+            return recheck(session, mails, now, self.settings, self.key)
 
         with record_run(self.store, "dispatch", "", clock()) as run:
             counts = send(

@@ -1,6 +1,6 @@
 """A store with mails, a clock the test moves, and a dispatcher beside them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -110,8 +110,12 @@ class Dispatching:
     def dispatch(self, **options: Any) -> Counts:
         """Run the stage once."""
         return stage.run(
-            self.store, self.settings, clock=lambda: self.now, recheck=self.recheck, hash_key=KEY, **options
+            self.store, self.settings, clock=lambda: self.now, recheck=self.recheck_all, hash_key=KEY, **options
         )
+
+    def recheck_all(self, session: Session, mails: Sequence[tables.Mail], now: datetime) -> list[str | None]:
+        """Ask `recheck` about each."""
+        return [self.recheck(session, mail, now) for mail in mails]
 
     def mail(self, mail_id: int) -> tables.Mail:
         """The row as it is."""

@@ -57,8 +57,8 @@ def _reap(store: Store, *, resend: bool = True) -> Reaped:
 
 def _keep(store: Store, mail_id: int, by: str = "mine", lease: timedelta = LEASE) -> bool:
     with store.begin() as session:
-        kept = outbox.keep(session, mail_id, by, lease_now=store.lease_now(session), lease=lease)
-    return kept is not None
+        kept = outbox.keep(session, [(mail_id, by)], lease_now=store.lease_now(session), lease=lease)
+    return mail_id in kept
 
 
 def test_the_longest_due_are_claimed_first_and_nobody_gets_them_twice(play: Dispatching) -> None:

@@ -96,7 +96,7 @@ class Traffic(RuleBasedStateMachine):
         with store.begin() as session:
             for table in reversed(tables.Base.metadata.sorted_tables):
                 session.execute(table.delete())
-        self.play = Dispatching(store, make_settings(1, "" if resend else 'ambiguous = "hold"'))
+        self.play = Dispatching(store, make_settings(1, "" if resend else 'ambiguous = "hold"'), recheck=self._find)
         self.watch = watch.OutboxWatch(store, resend=resend)
         self.found = "same"
         self.desks = [self._new_desk() for _ in range(3)]
@@ -212,7 +212,7 @@ class Traffic(RuleBasedStateMachine):
         match hand.at:
             case "claimed":
                 self.found, mine = luck.found, self.watch.may_submit(hand.mail)
-                ended = self.watch.one(hand.mail, lambda: desk.permit(hand.mail), watch.LOOKED_AT)
+                ended = self.watch.one(hand.mail, lambda: desk.permit([hand.mail])[0], watch.LOOKED_AT)
                 assert (ended != "lost") == mine
                 hand.at = "permitted"
                 if ended is not None:
@@ -239,7 +239,7 @@ class Traffic(RuleBasedStateMachine):
         ready = [hand for hand in self.hands[who] if hand.at == "permitted"]
         mails = [hand.mail for hand in ready]
         entitled = [self.watch.may_submit(mail) for mail in mails]
-        assert self.desks[who].mark_submitting(mails) == entitled
+        assert self.desks[who].write([(mail, None) for mail in mails]) == entitled
         self.watch.some(mails, watch.SUBMITTED)
         for hand, mine in zip(ready, entitled, strict=True):
             hand.at = "submitting"
@@ -262,7 +262,7 @@ class Traffic(RuleBasedStateMachine):
         self._pause(False)
 
     def _new_desk(self) -> Desk:
-        return Desk(self.store, self.play.settings, lambda: self.play.now, self._find, KEY)
+        return Desk(self.store, self.play.settings, lambda: self.play.now, self.play.recheck_all, KEY)
 
     def _find(self, _session: Session, mail: tables.Mail, now: datetime) -> str | None:
         """What `freshness.recheck` does in each case."""
@@ -281,7 +281,7 @@ def _settle(desk: Desk, hand: Hand) -> None:
     assert verdict is not None
     match verdict.kind:
         case Kind.SENT:
-            desk.sent([(hand.mail, verdict)])
+            desk.write([(hand.mail, verdict)])
         case Kind.TRANSIENT:
             desk.retried(hand.mail, verdict)
         case Kind.AMBIGUOUS:

@@ -18,8 +18,9 @@ from sqlalchemy import func, select
 
 from tests.e2e.killing import Fleet
 from tests.support import service
+from tests.support.crowd import news_for
 from tests.support.smtp import SmtpSink
-from tests.support.stages import KEY, Play
+from tests.support.stages import KEY
 from tests.support.waiting import monotonic, wait_until
 from worker.configuration import load
 from worker.store import tables
@@ -140,7 +141,7 @@ def test_workers_killed_at_random_lose_no_mail(
         ),
         encoding="utf-8",
     )
-    _fire(Play(postgres_store, settings=load(config, {}).settings, now=datetime.now(UTC)), course.mails)
+    news_for(course.mails, postgres_store, load(config, {}).settings, datetime.now(UTC))
     with Redis.from_url(redis_url) as redis:
         redis.flushdb()
     outbox = Outbox(postgres_store)
@@ -178,17 +179,6 @@ def test_workers_killed_at_random_lose_no_mail(
     assert {mail.state for mail in mails.values()} == {"sent"}, counts
     assert duplicates <= ambiguous + releases, counts
     assert all(copy.content == mails[_name(copy.content)].message for copy in relay.received())
-
-
-def _fire(play: Play, number: int) -> None:
-    """So many customers are to be told that one lamp got cheaper; none of it is composed yet."""
-    play.shop.product("42", EUR="120.00", stock="1")
-    for customer in map(str, range(1, number + 1)):
-        play.shop.customer(customer)
-        play.shop.watch(customer, customer_id=customer, ctime=play.now)
-    assert play.fires() == 0
-    play.shop.product("42", EUR="90.00")
-    assert play.fires() == number
 
 
 def _wait_for(arrivals: int, relay: BusyRelay, outbox: Outbox, course: Course) -> None:

@@ -20,11 +20,9 @@ from tests.support import process
 from tests.support.waiting import wait_until
 
 # What a test loses in a power cut, it does not miss.
+_CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _OPTIONS = {
     "listen_addresses": "",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "200",
     "autovacuum": "off",
@@ -84,8 +82,8 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Start a server for the block; afterwards it and its files are gone."""
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Start a server for the block; afterwards it and its files are gone. `durable`: a commit waits for the disk."""
     with tempfile.TemporaryDirectory(prefix="watchpost-pg-") as name:
         folder = Path(name)
         user = _unprivileged_user(folder)
@@ -94,7 +92,8 @@ def running_postgres() -> Iterator[PostgresServer]:
         made = process.start([binaries / "initdb", "-D", folder / "data", *_INITDB], log=log, cwd=folder, user=user)
         if made.wait() != 0:
             raise RuntimeError(f"initdb failed:\n{log.read_text()}")
-        options = [f"--{key}={value}" for key, value in (_OPTIONS | {"unix_socket_directories": name}).items()]
+        given = _OPTIONS | {"unix_socket_directories": name} | ({} if durable else _CARELESS)
+        options = [f"--{key}={value}" for key, value in given.items()]
 
         def start() -> "subprocess.Popen[bytes]":
             server = process.start(

@@ -111,7 +111,7 @@ class Play:
         """The last look before the newest mail (or this one) leaves."""
         mail_id = mail_id or self.mails()[-1].id
         with self.store.begin() as session:
-            return recheck(session, session.get_one(tables.Mail, mail_id), self.now, self.settings, KEY)
+            return recheck(session, [session.get_one(tables.Mail, mail_id)], self.now, self.settings, KEY)[0]
 
     def send(self) -> tables.Mail:
         """The newest mail leaves after the last look."""

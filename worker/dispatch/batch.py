@@ -10,7 +10,8 @@ from worker import failpoints
 from worker.dispatch.counts import Counts
 from worker.dispatch.desk import Clock, Desk
 from worker.dispatch.feed import Feed
-from worker.dispatch.judge import Judge
+from worker.dispatch.judge import Judge, Write
+from worker.dispatch.looks import Looks
 from worker.dispatch.replies import Kind, Phase, Verdict
 from worker.dispatch.smtp import Connection
 from worker.dispatch.threads import Threads
@@ -48,12 +49,13 @@ class Batch:
         self._stop = stop
         self._probing = probing
         self._threads = Threads(threads)
-        self._judge = Judge(desk, self._threads, counts, clock, probing=probing)
-        self._mark_submitting: Together[Mail, bool] = Together(lambda mails: self._threads(desk.mark_submitting, mails))
+        self._write: Write = Together(lambda entries: self._threads(desk.write, entries))
+        self._judge = Judge(desk, self._threads, self._write, counts, clock, probing=probing)
         width = 1 if probing else settings.connections
         self._connections = [Connection(settings, tls) for _ in range(width)]
         page = 1 if probing else width * _PAGE_PER_CONNECTION
         self._feed = Feed(self._claim, page=page, share=max(1, width // 2), limit=limit, stop=self._is_over)
+        self._looks = Looks(lambda mails: self._threads(desk.permit, mails), self._feed.left_over, clock)
         self._door = asyncio.Lock()
         self._door_is_open = False
         self._failed = False
@@ -98,7 +100,7 @@ class Batch:
             return True
         if not connection.usable and not await self._open(connection):
             return False
-        ended = await self._threads(self._desk.permit, mail)
+        ended = await self._looks.at(mail)
         if ended is not None:
             self._counts.add(ended)
             return True
@@ -118,7 +120,7 @@ class Batch:
         return True
 
     async def _submit(self, connection: Connection, mail: Mail) -> Verdict | None:
-        if not await self._mark_submitting(mail):
+        if not await self._write((mail, None)):
             await connection.reset()
             return None
         failpoints.hit("dispatch.submitting")

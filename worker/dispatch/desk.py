@@ -21,8 +21,8 @@ from worker.store.steady import steady
 from worker.store.tables import Mail
 
 Clock = Callable[[], datetime]
-Recheck = Callable[[Session, Mail, datetime], str | None]
-"""Whether a mail may still go: None, or the reason, after it settled the mail in the same session.
+Recheck = Callable[[Session, Sequence[Mail], datetime], Sequence[str | None]]
+"""Whether these mails may still go: for each None, or the reason, after it settled the mail in the same session.
 
 A mail it refused without settling it is put off for some minutes.
 """
@@ -93,49 +93,36 @@ class Desk:
             )
 
     @steady
-    def permit(self, mail: Mail) -> str | None:
-        """None when the mail may go; else the state it is in now, or `lost`."""
+    def permit(self, mails: Sequence[Mail]) -> list[str | None]:
+        """For each None when it may go; else the state it is in now, or `lost`."""
         now = self._clock()
         with self._store.begin() as session:
             lease_now = self._store.lease_now(session)
-            row = outbox.keep(session, mail.id, _token(mail), lease_now=lease_now, lease=self._lease)
-            if row is None:
-                return "lost"
-            if now >= row.expires_at:
-                return self._end(session, row, "expired", now)
-            if self._is_suppressed(session, row):
-                return self._end(session, row, "suppressed", now)
-            reason = self._recheck(session, row, now)
-            if reason is None:
-                return None
-            session.flush()  # refreshing alone would undo what was set on the row
-            session.refresh(row)
-            if row.state == "leased":
-                outbox.release(session, row.id, _token(mail), next_attempt_at=now + retry.delay(1, _jitter()))
-                return "waiting"
-            return row.state
+            rows = outbox.keep(session, list(map(_held, mails)), lease_now=lease_now, lease=self._lease)
+            ended = {mail.id: "lost" for mail in mails if mail.id not in rows}
+            ended |= self._too_late(session, rows.values(), now)
+            asked = [row for row in rows.values() if row.id not in ended]
+            refused = [row for row, reason in zip(asked, self._recheck(session, asked, now), strict=True) if reason]
+            session.flush()  # refreshing alone would undo what was set on the rows
+            ended |= {row.id: self._refused(session, row, now) for row in refused}
+        return [ended.get(mail.id) for mail in mails]
 
     @steady
-    def mark_submitting(self, mails: Sequence[Mail]) -> list[bool]:
-        """Commit that the bodies are about to go. False for those whose lease was lost."""
-        with self._store.begin() as session:
-            lease_now = self._store.lease_now(session)
-            held = [(mail.id, _token(mail)) for mail in mails]
-            marked = outbox.mark_submitting(session, held, lease_now=lease_now, lease=self._lease)
-        return [mail.id in marked for mail in mails]
-
-    @steady
-    def sent(self, mails: Sequence[tuple[Mail, Verdict]]) -> list[str]:
-        """The relay has them: `sent`, or `lost`."""
+    def write(self, entries: Sequence[tuple[Mail, Verdict | None]]) -> list[bool]:
+        """One commit for all: the body of a mail is about to go (no verdict), or the relay has it. False: its lease was lost."""
         now = self._clock()
-        settled: set[int] = set()
-        alike: dict[tuple[str, int | None], list[outbox.Held]] = {}
-        for mail, verdict in mails:
-            alike.setdefault((verdict.reason, verdict.code), []).append((mail.id, _token(mail)))
+        going: list[outbox.Held] = []
+        gone: dict[tuple[str, int | None], list[outbox.Held]] = {}
+        for mail, verdict in entries:
+            (going if verdict is None else gone.setdefault((verdict.reason, verdict.code), [])).append(_held(mail))
         with self._store.begin() as session:
-            for (reason, code), held in alike.items():
-                settled |= outbox.settle_sent(session, held, now=now, reason=reason, code=code)
-        return ["sent" if mail.id in settled else "lost" for mail, _ in mails]
+            written: set[int] = set()
+            for (reason, code), held in gone.items():
+                written |= outbox.settle_sent(session, held, now=now, reason=reason, code=code)
+            if going:
+                lease_now = self._store.lease_now(session)
+                written |= outbox.mark_submitting(session, going, lease_now=lease_now, lease=self._lease)
+        return [mail.id in written for mail, _ in entries]
 
     @steady
     def reopen_route(self) -> None:
@@ -233,10 +220,25 @@ class Desk:
     def _sources(self, session: Session, now: datetime) -> frozenset[str]:
         return outbox.fresh_sources(session, self._staleness, now)
 
-    def _is_suppressed(self, session: Session, mail: Mail) -> bool:
-        return suppression.is_suppressed(
-            session, [self._hash(address) for address in {mail.recipient, mail.customer_email}]
-        )
+    def _too_late(self, session: Session, rows: Collection[Mail], now: datetime) -> dict[int, str]:
+        """Ends the mails whose window is over or whose address gets no mail any more; the state of each."""
+        hashes = {row.id: {self._hash(address) for address in {row.recipient, row.customer_email}} for row in rows}
+        unwanted = suppression.suppressed(session, set().union(*hashes.values()))
+        ended: dict[int, str] = {}
+        for row in rows:
+            if now >= row.expires_at:
+                ended[row.id] = self._end(session, row, "expired", now)
+            elif hashes[row.id] & unwanted:
+                ended[row.id] = self._end(session, row, "suppressed", now)
+        return ended
+
+    def _refused(self, session: Session, row: Mail, now: datetime) -> str:
+        """The state of a mail that the last look found something against; what it left leased waits some minutes."""
+        session.refresh(row)
+        if row.state != "leased":
+            return row.state
+        outbox.release(session, row.id, _token(row), next_attempt_at=now + retry.delay(1, _jitter()))
+        return "waiting"
 
     def _hash(self, address: str) -> str:
         return address_hash(self._hash_key, address)
@@ -258,6 +260,10 @@ class Desk:
 def had_second_chance(mail: Mail) -> bool:
     """It was kept once although its recipient was refused, and the relay has worked since."""
     return (mail.reason or "").startswith(_SECOND_CHANCE)
+
+
+def _held(mail: Mail) -> outbox.Held:
+    return mail.id, _token(mail)
 
 
 def _token(mail: Mail) -> str:

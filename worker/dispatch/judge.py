@@ -1,6 +1,7 @@
 """Decides what a verdict means for the mail, for its destination and for the way to the relay, and writes it down."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import structlog
 
@@ -16,23 +17,29 @@ from worker.store.tables import Mail
 _log = structlog.get_logger(__name__)
 
 
+Write: TypeAlias = Together[tuple[Mail, Verdict | None], bool]
+"""Desk.write, for one mail at a time."""
+
+
 class Judge:
     """One for a batch. `probing`: the way is closed, and this batch tries whether it still should be."""
 
-    def __init__(self, desk: Desk, threads: Threads, counts: Counts, clock: Clock, *, probing: bool) -> None:
+    def __init__(
+        self, desk: Desk, threads: Threads, write: Write, counts: Counts, clock: Clock, *, probing: bool
+    ) -> None:
         self.closed: Closure | None = None
         """Why this batch closed the way."""
         self.got_through = False
         """The probe was sent: the way is open again."""
         self._desk = desk
         self._threads = threads
+        self._write = write
         self._counts = counts
         self._clock = clock
         self._probing = probing
         self._refusals = Refusals()
         self._trouble = Trouble(1) if probing else Trouble()  # so that the next probe goes elsewhere
         self._pace = Pace()
-        self._settle_sent: Together[tuple[Mail, Verdict], str] = Together(lambda mails: threads(desk.sent, mails))
 
     async def should_wait(self, mail: Mail) -> bool:
         """Put the mail off if its destination asked us to slow down."""
@@ -97,7 +104,7 @@ class Judge:
         await self._threads(self._desk.close_route, self.closed, kept)
 
     async def _sent(self, mail: Mail, verdict: Verdict) -> None:
-        self._count(mail, verdict, await self._settle_sent((mail, verdict)))
+        self._count(mail, verdict, "sent" if await self._write((mail, verdict)) else "lost")
         if self._probing:
             await self._threads(self._desk.reopen_route)
             self.got_through = True

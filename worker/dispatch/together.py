@@ -7,9 +7,12 @@ from typing import Generic, TypeVar
 A = TypeVar("A")
 R = TypeVar("R")
 
+_LINGERS = 0.001
+"""Seconds for others to join in; what they save is a commit each."""
+
 
 class Together(Generic[A, R]):
-    """Awaiting it with one argument gives one result. Whatever piled up while the last transaction ran goes with the next.
+    """Awaiting it with one argument gives one result. Whatever comes within a moment goes along, and whatever piled up.
 
     `call` takes all arguments, in one transaction, and returns the results in their order. Where it fails, each argument
     is tried alone, so that an error hits the one it belongs to.
@@ -29,6 +32,7 @@ class Together(Generic[A, R]):
 
     async def _run(self) -> None:
         while self._waiting:
+            await asyncio.sleep(_LINGERS)
             group, self._waiting = self._waiting, []
             try:
                 await self._answer(group)

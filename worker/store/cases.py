@@ -249,19 +249,23 @@ def state_of(watch: tables.Watch) -> State:
 
 
 def previous_price(session: Session, reading: tables.Reading) -> Decimal | None:
-    """The price before the current one, in the same series."""
-    return session.scalar(
-        select(tables.Observation.price)
-        .where(
-            tables.Observation.reading_id == reading.id,
-            tables.Observation.series == reading.series,
-            tables.Observation.id < reading.observation_id,
-            tables.Observation.price > Decimal(0),
-            tables.Observation.price != reading.price,
+    """The price before the current one, in the same series. Asked for once a session: many may watch the same product."""
+    known: dict[tuple[object, ...], Decimal | None] = session.info.setdefault("previous_price", {})
+    current = (reading.id, reading.series, reading.observation_id, reading.price)
+    if current not in known:
+        known[current] = session.scalar(
+            select(tables.Observation.price)
+            .where(
+                tables.Observation.reading_id == reading.id,
+                tables.Observation.series == reading.series,
+                tables.Observation.id < reading.observation_id,
+                tables.Observation.price > Decimal(0),
+                tables.Observation.price != reading.price,
+            )
+            .order_by(tables.Observation.id.desc())
+            .limit(1)
         )
-        .order_by(tables.Observation.id.desc())
-        .limit(1)
-    )
+    return known[current]
 
 
 def _state(watch: tables.Watch | None) -> State | None:

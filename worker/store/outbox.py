@@ -78,20 +78,22 @@ def claim(
     return sorted(mails, key=lambda mail: (mail.next_attempt_at, mail.id))
 
 
-def keep(session: Session, mail_id: int, token: str, *, lease_now: datetime, lease: timedelta) -> Mail | None:
-    """Lock a leased mail and read it as it stands, without its bytes; None where the lease was lost.
+def keep(session: Session, held: Collection[Held], *, lease_now: datetime, lease: timedelta) -> dict[int, Mail]:
+    """Lock leased mails and read them as they stand, without their bytes; the leases of those missing were lost.
 
     A lease that is half over is restarted; others are left alone, because a commit that writes waits for the disk.
     """
-    mail = session.scalars(
+    mails = session.scalars(
         select(Mail)
-        .where(*_mine(mail_id, token, "leased"), Mail.lease_until > lease_now)
+        .where(*_among(held), Mail.state == "leased", Mail.lease_until > lease_now)
         .options(defer(Mail.message))
+        .order_by(Mail.id)
         .with_for_update()
-    ).first()
-    if mail is not None and mail.lease_until is not None and mail.lease_until < lease_now + lease / 2:
-        mail.lease_until = lease_now + lease
-    return mail
+    ).all()
+    for mail in mails:
+        if mail.lease_until is not None and mail.lease_until < lease_now + lease / 2:
+            mail.lease_until = lease_now + lease
+    return {mail.id: mail for mail in mails}
 
 
 def mark_submitting(session: Session, held: Collection[Held], *, lease_now: datetime, lease: timedelta) -> set[int]:

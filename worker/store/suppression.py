@@ -17,8 +17,13 @@ def is_empty(session: Session) -> bool:
 
 def is_suppressed(session: Session, hashes: Collection[str]) -> bool:
     """Whether one of these addresses is suppressed."""
-    rows = select(Suppression.address_hash).where(Suppression.address_hash.in_(hashes)).limit(1)
-    return session.scalar(rows) is not None
+    return bool(suppressed(session, hashes))
+
+
+def suppressed(session: Session, hashes: Collection[str]) -> set[str]:
+    """Those of these addresses that are suppressed."""
+    rows = select(Suppression.address_hash).where(Suppression.address_hash.in_(hashes)).limit(len(hashes))
+    return set(session.scalars(rows))
 
 
 def suppress(session: Session, address_hash: str, *, reason: str, now: datetime) -> bool:
