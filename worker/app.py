@@ -11,7 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from structlog import get_logger
 
 from worker import log, shutdown
@@ -119,9 +126,16 @@ def _from_environment() -> Celery:
                 raise SystemExit(problem.exit_code) from None
 
     @worker_shutting_down.connect(weak=False)
-    def _come_to_an_end(how: str, **_: object) -> None:
-        if how == "Warm":
-            shutdown.begin(settings.broker.shutdown_seconds)
+    def _come_to_an_end(**_: object) -> None:
+        shutdown.begin(settings.broker.shutdown_seconds)
+
+    @worker_ready.connect(weak=False)
+    def _begins(**_: object) -> None:
+        shutdown.take_over_sigquit()
+
+    @worker_process_init.connect(weak=False)
+    def _pool_process_starts(**_: object) -> None:
+        shutdown.leave_signals_to_the_worker()
 
     @worker_shutdown.connect(weak=False)
     def _ended(**_: object) -> None:

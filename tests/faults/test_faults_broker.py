@@ -174,7 +174,7 @@ def test_a_killed_beat_is_started_again(service: Service) -> None:
     service.delivers()
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\x00\xff" * 500, b"SQLite format 3\x00 and then nothing"])
+@pytest.mark.parametrize("garbage", [b"\x00\xff" * 500, b"SQLite format 3\x00 and then nothing"])
 def test_a_beat_whose_schedule_file_is_garbage_begins_anew(service: Service, garbage: bytes) -> None:
     kill(service.beat)
     files = list((service.folder / "data").glob("beat-schedule*"))

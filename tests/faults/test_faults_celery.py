@@ -78,6 +78,8 @@ def test_dispatch_begins_no_further_mail_once_the_worker_shuts_down(monkeypatch:
     try:
         shutdown.begin(60)
         assert stop()
+        shutdown.begin(600)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] <= 60
     finally:
         shutdown.end()
         signal.signal(signal.SIGALRM, handler)
