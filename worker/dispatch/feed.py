@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Collection
 from worker.dispatch.health import destination
 from worker.store.tables import Mail
 
+_PATIENCE = 10.0
+"""Seconds before the outbox is asked again whether others are due: it looks at all that is due to find out."""
+
 Claim = Callable[[int, Collection[str]], Awaitable[list[Mail]]]
 """Leases up to so many more mails, but none for these destinations."""
 
@@ -26,8 +29,8 @@ class Feed:
         self._stop = stop
         self._claiming = asyncio.Lock()
         self._dry = False
-        self._alone = False
-        """Nothing is due but the destinations that have their share."""
+        self._ask_again = 0.0
+        """By the loop's clock; until then nothing is due but the destinations that have their share."""
         self._queues: dict[str, deque[Mail]] = {}
         self._in_flight: dict[int, Mail] = {}
         self._load: Counter[str] = Counter()
@@ -70,12 +73,14 @@ class Feed:
 
     async def _refill(self) -> None:
         """Lease more; while mails of others are queued, only of destinations that have less than their share."""
-        if self._queues and self._alone:
+        now = asyncio.get_running_loop().time()
+        if self._queues and now < self._ask_again:
             return
         wanted = self._page if self._left is None else min(self._page, self._left)
         mails = await self._claim(wanted, set(self._queues)) if wanted else []
         few = len(mails) < wanted or not wanted
-        self._alone = bool(self._queues) and few
+        if self._queues and few:
+            self._ask_again = now + _PATIENCE
         self._dry = not self._queues and few
         if self._left is not None:
             self._left -= len(mails)
