@@ -1,6 +1,7 @@
 """One e-mail address, checked without asking the network (RFC 5321, 5890, 6531)."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -29,6 +30,7 @@ class Address:
         return self.email
 
 
+@lru_cache(maxsize=10_000)  # each address is asked for at every stage, and reading one takes long
 def parse_address(text: str) -> Address:
     """The one address that `text` is; blanks around it are dropped. Raises ValueError, whose text tells why but never the address.
 

@@ -272,5 +272,6 @@ def _in_doubt(resend: bool, now: datetime) -> dict[str, Any]:
 
 def _locked(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
     """The ids of these mails, without those another process is just changing: nobody waits, nobody counts twice."""
-    rows = select(Mail.id).where(*conditions).order_by(Mail.id).with_for_update(skip_locked=True)
+    # Not ordered: SQLite would read the whole table in that order, bytes and all. Who skips locks needs none.
+    rows = select(Mail.id).where(*conditions).with_for_update(skip_locked=True)
     return list(session.scalars(rows))
