@@ -114,6 +114,7 @@ async def _read(request: Request) -> Incoming:
         authorization=headers.get("authorization"),
         cookie=request.cookies.get(COOKIE),
         origin=headers.get("origin"),
+        if_none_match=", ".join(headers.getlist("if-none-match")) or None,
     )
 
 

@@ -71,6 +71,8 @@ class Resource:
 
     handlers: Mapping[str, Callable[[Call], Answer]]
     links: Callable[[Call], Document]
+    tagged: bool = False
+    """What GET answers has an entity tag, so that a client can ask whether it is still so."""
 
     @property
     def allow(self) -> str:

@@ -52,6 +52,7 @@ class Incoming:
     authorization: str | None
     cookie: str | None
     origin: str | None
+    if_none_match: str | None = None
 
 
 class Exchange:
@@ -109,6 +110,7 @@ class Exchange:
         call = self.call(incoming.method, inner, incoming.body or Body(b"", ""), frame.addresses)
         resource = self._resource(incoming.resource, inner)
         frame.allow, frame.links = resource.allow, resource.links(call)
+        frame.tagged, frame.if_none_match = resource.tagged and incoming.method == "GET", incoming.if_none_match
         if incoming.method not in resource.handlers:
             raise Refused([Problem(405, f"{incoming.method[:20]} is not possible here.", header="Allow")])
         visitor = gate.identify(self.shop.store, incoming.authorization, incoming.cookie, call.now)

@@ -118,4 +118,4 @@ def _by_product(
     return found
 
 
-RESOURCE = Resource({"OPTIONS": _options, "GET": _get}, _links)
+RESOURCE = Resource({"OPTIONS": _options, "GET": _get}, _links, tagged=True)

@@ -8,12 +8,15 @@ from starlette.responses import Response
 
 from worker.domain.model import Json
 from worker.shop.document import encode as json_of
-from worker.shopserver import credentials, gate
+from worker.shopserver import conditions, credentials, gate
 from worker.shopserver.addresses import Addresses
 from worker.shopserver.calls import Answer, Document
 from worker.shopserver.problems import Refused
 
 MEDIA_TYPE = "application/vnd.api+json"
+
+_PRIVATE = {"Cache-Control": "no-cache, private", "Vary": "Authorization, Cookie"}
+"""Who asks may matter for any answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +39,29 @@ class Frame:
     csrf_session: str | None = None
     """The session whose CSRF token the answer tells."""
     cookie: Cookie | None = None
+    tagged: bool = False
+    """The answer gets an entity tag, and is left out where the client has it already."""
+    if_none_match: str | None = None
 
     def response(self, answer: Answer) -> Response:
         """The answer of a resource."""
-        return self._respond(answer.status, {"meta": self._meta(answer.total, answer.meta), **answer.content}, {})
+        meta = self._meta(answer.total, answer.meta)
+        body = encode({"meta": meta, **answer.content})
+        if not self.tagged:
+            return self._respond(answer.status, body, {})
+        tag = conditions.entity_tag(body, exact=True)
+        if "csrf" in meta:  # another one for each session
+            del meta["csrf"]
+            tag = conditions.entity_tag(encode({"meta": meta, **answer.content}), exact=False)
+        known = conditions.is_known(self.if_none_match, tag)
+        return self._respond(304 if known else answer.status, None if known else body, {"ETag": tag})
 
     def refusal(self, refused: Refused) -> Response:
         """The error document."""
         links = {"links": self.links} if self.links else {}
         errors = [problem.as_error() for problem in refused.problems]
-        return self._respond(refused.status, {"meta": self._meta(0, {}), **links, "errors": errors}, refused.headers)
+        document: Document = {"meta": self._meta(0, {}), **links, "errors": errors}
+        return self._respond(refused.status, encode(document), refused.headers)
 
     def _meta(self, total: int | None, more: Mapping[str, object]) -> Document:
         meta: Document = {} if total is None else {"total": total}
@@ -58,8 +74,8 @@ class Frame:
             meta["csrf"] = {"name": gate.CSRF_NAME, "value": credentials.csrf_token(self.csrf_session)}
         return {**meta, **more}
 
-    def _respond(self, status: int, document: Document, headers: Mapping[str, str]) -> Response:
-        response = Response(encode(document), status, {"Cache-Control": "no-cache, private", **headers}, MEDIA_TYPE)
+    def _respond(self, status: int, body: bytes | None, headers: Mapping[str, str]) -> Response:
+        response = Response(body, status, {**_PRIVATE, **headers}, None if body is None else MEDIA_TYPE)
         if self.allow is not None:
             response.headers["Allow"] = self.allow
         if self.cookie is not None:
