@@ -45,6 +45,11 @@ def test_a_check_changes_nothing_and_goes_with_no_other_option(run: Run) -> None
     assert "--check" in run("sync", "--check", "--full", code=2).output
 
 
+def test_products_that_the_shop_says_are_unchanged_are_counted_and_shown(imported: Run) -> None:
+    assert "unchanged products 1" in imported("sync").stdout
+    assert "unchanged products 1" in imported("status").stdout
+
+
 def test_a_full_sync_reads_everything_again(imported: Run, ask: Callable[..., Any]) -> None:
     assert ask("sync", "--full")["main"]["unchanged"] == 2
 

@@ -6,6 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from tests.shop.contract.conftest import door, loaded, open_world
+
+__all__ = ["door", "loaded", "open_world"]
+
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[list[EventDict]]:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.support.factories import make_config, make_customer, make_reading, make_relation
 from worker.domain.model import Customer, Json, ProductReading, Relation, View
 from worker.errors import ShopError
-from worker.shop.frontend import by_view
+from worker.shop.frontend_products import by_view
 from worker.shop.source import Abilities, Account, Check, Disabled, Missing, Page, Unread, Wanted
 
 

@@ -24,6 +24,10 @@ class BrokenDownError(ShopUnreachableError):
     """500: asked for less, the shop may have the memory and the time for it."""
 
 
+class UnchangedError(ShopAnswerError):
+    """304: the answer we have is still right."""
+
+
 class MissingError(ShopRefusedError):
     """404 in the shop's own words (a JSON:API document): the resource is not there for us."""
 
@@ -39,9 +43,11 @@ def asks_for_a_password(page: bytes) -> bool:
 
 
 def document(answer: Answer) -> dict[str, Json]:
-    """The JSON:API document of a successful answer. Raises the ShopError that fits anything else."""
+    """The JSON:API document of a successful answer. Raises the ShopError that fits anything else, and UnchangedError."""
     if 200 <= answer.status < 300:
         return {} if answer.status == 204 else _parsed(answer)
+    if answer.unchanged:
+        raise UnchangedError(f"{answer.where}: unchanged")
     _raise_status(answer)
 
 

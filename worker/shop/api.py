@@ -27,6 +27,14 @@ class Discovery:
     prefix: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One document, and what the shop names it by for a conditional request."""
+
+    page: dict[str, Json]
+    etag: str | None
+
+
 class Api:
     """One session's conversation. Every failure is a ShopError."""
 
@@ -55,29 +63,37 @@ class Api:
         """The URL of a link from one of the shop's answers; only within its origin."""
         return follow(link, self.discovery().url)
 
+    def address(self, url: str, parameters: Parameters) -> str:
+        """The URL with parameters as this shop nests them."""
+        return with_parameters(url, parameters, self.discovery().prefix)
+
     def get(self, url: str, parameters: Parameters = ()) -> dict[str, Json]:
         """One document."""
-        return self._noted(document(self._session.read(self._with(url, parameters))))
+        return self._noted(document(self._session.read(self.address(url, parameters))))
 
-    def pages(
-        self, url: str, parameters: Parameters, keep: Collection[str] = (), *, patient: bool = True
-    ) -> Iterator[dict[str, Json]]:
+    def pages(self, url: str, parameters: Parameters, keep: Collection[str] = ()) -> Iterator[dict[str, Json]]:
         """A document and all that follow by `links.next`; parameters named in `keep` are repeated on each page.
 
         (The shop leaves `locale` and `currency` out of its own links.) A circle is a ShopAnswerError.
         """
         kept = [(name, value) for name, value in parameters if name in keep]
-        url = self._with(url, parameters)
+        return (reply.page for reply in self.replies(self.address(url, parameters), kept))
+
+    def replies(self, url: str, kept: Parameters, *, patient: bool = True, etag: str | None = None) -> Iterator[Reply]:
+        """As `pages`, from a complete address on, with parameters for the links.
+
+        With the `etag` of an earlier answer from there, UnchangedError says that it is still so.
+        """
         seen: set[str] = set()
         while True:
             seen.add(url)
-            answer = self._session.read(url, patient=patient)
+            answer = self._session.read(url, patient=patient, etag=etag)
             page = self._noted(document(answer))
-            yield page
+            yield Reply(page, answer.etag)
             link = member(page, "links", "next")
             if link is None:
                 return
-            url = self._with(follow(link, answer.url), kept)
+            url, etag = self.address(follow(link, answer.url), kept), None
             if url in seen or len(seen) >= MAX_PAGES:
                 raise ShopAnswerError(f"{answer.where}: the pages go in a circle or never end")
 
@@ -85,13 +101,10 @@ class Api:
         self, method: WriteMethod, url: str, parameters: Parameters, body: dict[str, Json] | None
     ) -> dict[str, Json]:
         """Send one change, with the CSRF token of the newest answer beside the nested parameters; never sent again."""
-        url = self._with(url, parameters)
+        url = self.address(url, parameters)
         if self._csrf is not None:
             url = with_parameters(url, [self._csrf])
         return self._noted(document(self._session.write(method, url, None if body is None else encode(body))))
-
-    def _with(self, url: str, parameters: Parameters) -> str:
-        return with_parameters(url, parameters, self.discovery().prefix)
 
     def _noted(self, page: dict[str, Json]) -> dict[str, Json]:
         name, value = member(page, "meta", "csrf", "name"), member(page, "meta", "csrf", "value")

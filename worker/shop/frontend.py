@@ -1,44 +1,43 @@
 """The customer-facing JSON:API as a source for sync: one session for each configured customer, one for the catalogue."""
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import httpx2
 
 from worker import settings
-from worker.domain.model import ProductReading, View
-from worker.errors import ShopAnswerError, ShopError, ShopLoginError, ShopRefusedError, ShopUnreachableError
-from worker.shop.answer import MissingError
+from worker.domain.model import ProductReading
+from worker.errors import ShopAnswerError, ShopError, ShopRefusedError, ShopUnreachableError
 from worker.shop.api import Api, Discovery
 from worker.shop.client import CustomerClient
 from worker.shop.clock_gap import ClockGap
-from worker.shop.http import Session, TimedOutError, open_http
-from worker.shop.linked import index
-from worker.shop.page_size import PageSize
-from worker.shop.parse_product import INCLUDE, ProductParser
-from worker.shop.picture import Media
+from worker.shop.frontend_products import FrontendProducts
+from worker.shop.http import Session, open_http
 from worker.shop.reading import CustomerDisabledError, CustomerReader
-from worker.shop.record import Record, obj, records, usable_id
-from worker.shop.source import Abilities, Account, Check, Disabled, Missing, Page, Unread, Wanted
-from worker.shop.urls import Parameters, batches
+from worker.shop.source import (
+    Abilities,
+    Account,
+    Answered,
+    Check,
+    Disabled,
+    Missing,
+    Page,
+    Recall,
+    Unchanged,
+    Unread,
+    Wanted,
+)
 
 MAX_SILENT = 5
 """So many customers in a row without an answer, and the shop as a whole counts as unreachable."""
 
-_FILTER = "filter[==][product.id][]"
-_MAX_QUERY = 6000  # common web servers refuse request lines beyond 8 KiB
 _DOMAINS = ("product",)
-_PAGE_SIZE = 100
-
-T = TypeVar("T")
 
 
 class FrontendSource:
-    """One shop read through its customer-facing API (implements worker.shop.source.Source).
+    """One shop read through its customer-facing API (implements Source, Conditional and Remover of worker.shop.source).
 
     Discovery is asked once and shared by all sessions; cookies, tokens and CSRF values are each session's own.
     """
@@ -53,13 +52,10 @@ class FrontendSource:
         self._zone = ZoneInfo(shop.timezone)
         self._http = open_http(shop.timeout_seconds, transport)
         self._gap = ClockGap()
-        self._size = PageSize(start=shop.page_size or _PAGE_SIZE, most=shop.page_size or _PAGE_SIZE)
         self._discovery: Discovery | None = None
-        self._catalogue: Api | None = None
-        self._readers: Iterator[settings.Account | None] = iter(self._catalogue_readers())
+        self._products = FrontendProducts(shop, self._zone, self._api, self.problems)
         self._owners: dict[str, str] = {}
         """Customers read so far: the shop's id, and what the settings call them."""
-        self._refused: ShopLoginError | None = None
 
     @property
     def clock_gap(self) -> timedelta | None:
@@ -88,14 +84,14 @@ class FrontendSource:
             yield Page(entries=(found,), cursor=key, total=len(customers))
 
     def products(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
-        """Every product as the shop shows it to strangers, or to `catalogue_customer`. Raises ShopError.
+        """Every product as the shop shows it to strangers, or to `catalogue_customer`. Raises ShopError."""
+        for answer in self.answers(wanted, lambda _: None):
+            if isinstance(answer, Answered):
+                yield from answer.items
 
-        Where strangers are refused, it is read as the first customer that is not.
-
-        Lists leave out products without a category, so what is left out is asked for by itself.
-        """
-        for view, ids in by_view(wanted).items():
-            yield from self._in_view(list(dict.fromkeys(ids)), view)
+    def answers(self, wanted: Sequence[Wanted], recall: Recall) -> Iterator[Answered | Unchanged]:
+        """The same, on condition that it changed where an answer is recalled."""
+        return self._products.answers(wanted, recall)
 
     def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
         """Remove relations, each as its own customer; those the shop does not show are left, for nobody can reach them."""
@@ -131,25 +127,6 @@ class FrontendSource:
         """Give back connections."""
         self._http.close()
 
-    def _in_view(self, asked: Sequence[str], view: View) -> Iterator[ProductReading | Missing]:
-        prefix = self._ask(lambda api: api.discovery()).prefix
-        rest = [product_id for product_id in asked if usable_id(product_id)]
-        while rest:
-            batch = next(iter(batches(rest, _FILTER, prefix, self._size.size, _MAX_QUERY)))
-            found = self._listed_in_time(batch, view)
-            if found is None:
-                continue  # with a smaller batch
-            for product_id in batch:
-                yield found.get(product_id) or self._single(product_id, view)
-            rest = rest[len(batch) :]
-        yield from (Missing(product_id) for product_id in asked if not usable_id(product_id))
-
-    def _catalogue_readers(self) -> list[settings.Account | None]:
-        """As whom products may be read, in order; None is a stranger."""
-        if self._shop.catalogue_customer:
-            return [self._shop.customers[self._shop.catalogue_customer]]
-        return [None, *(account for _, account in self._customers())]
-
     def _customers(self) -> list[tuple[str, settings.Account]]:
         return sorted(self._shop.customers.items())
 
@@ -176,72 +153,3 @@ class FrontendSource:
             return Unread(key, ShopRefusedError(f"customers.{key} {twice}"))
         relations = tuple(row.relation for row in listing.rows.values())
         return Account(key, identity.customer, relations, unreadable=listing.unreadable)
-
-    def _listed_in_time(self, ids: Sequence[str], view: View) -> dict[str, ProductReading] | None:
-        """None where the shop took too long: it is asked for fewer from now on."""
-        began = time.monotonic()
-        try:
-            found = self._listed(ids, view, patient=len(ids) <= self._size.least)
-        except TimedOutError:
-            if not self._size.timed_out():
-                raise
-            return None
-        self._size.answered(len(ids), time.monotonic() - began)
-        return found
-
-    def _listed(self, ids: Sequence[str], view: View, *, patient: bool) -> dict[str, ProductReading]:
-        parameters = [(_FILTER, product_id) for product_id in ids]
-        parameters += [("page[limit]", str(len(ids))), *_shown_in(view)]
-
-        def read(api: Api) -> dict[str, ProductReading]:
-            url, found = api.resource("product"), dict[str, ProductReading]()
-            for page in api.pages(url, parameters, keep={"include", "locale", "currency"}, patient=patient):
-                found = self._parsed(page, url, view) | found
-            return found
-
-        return self._ask(read)
-
-    def _single(self, product_id: str, view: View) -> ProductReading | Missing:
-        def read(api: Api) -> dict[str, ProductReading]:
-            url = api.resource("product")
-            return self._parsed(api.get(url, [("id", product_id), *_shown_in(view)]), url, view)
-
-        try:
-            found = self._ask(read)
-        except MissingError:
-            return Missing(product_id)
-        if product_id not in found:
-            raise ShopAnswerError(f"the shop was asked for product {product_id} and answered with something else")
-        return found[product_id]
-
-    def _parsed(self, page: Record, url: str, view: View) -> dict[str, ProductReading]:
-        media = Media(self._shop.media_url, obj(page.get("meta")), url)
-        parser = ProductParser(view, self._zone, media, index(page), self.problems)
-        readings = (parser.parse(record) for record in records(page.get("data")))
-        return {reading.id: reading for reading in readings if reading is not None}
-
-    def _ask(self, ask: Callable[[Api], T]) -> T:
-        """Ask as a stranger; where the shop wants a login, as the first customer it accepts, and so from then on."""
-        while True:
-            try:
-                if self._catalogue is None:
-                    self._catalogue = self._api(next(self._readers))
-                return ask(self._catalogue)
-            except ShopLoginError as error:
-                self._catalogue = None
-                self._refused = error
-            except StopIteration:
-                raise self._refused or ShopLoginError("nobody is left to read the catalogue as") from None
-
-
-def by_view(wanted: Sequence[Wanted]) -> Mapping[View, list[str]]:
-    """The products needed in each view, views in a stable order."""
-    found: dict[View, list[str]] = {}
-    for product in wanted:
-        for view in product.views:
-            found.setdefault(view, []).append(product.product_id)
-    return dict(sorted(found.items(), key=lambda item: (item[0].currency, item[0].language)))
-
-
-def _shown_in(view: View) -> Parameters:
-    return [("include", INCLUDE), ("locale", view.language), ("currency", view.currency)]

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -16,6 +16,7 @@ from worker.settings import Account, AdminLogin
 from worker.shop.clock_gap import ClockGap
 from worker.shop.cookies import Cookies
 from worker.shop.document import MAX_BYTES
+from worker.shop.etag import usable_etag
 from worker.shop.urls import follow, path_of
 
 ReadMethod = Literal["GET", "OPTIONS", "POST"]
@@ -62,6 +63,10 @@ class Answer:
     """Where a redirect leads, as the shop wrote it."""
     retry_after: timedelta | None = None
     """The pause the shop asks for."""
+    etag: str | None = None
+    """What the shop names this answer by; None where it does not, and where a redirect led to it."""
+    unchanged: bool = False
+    """304: what the tag we sent names is still so."""
 
     @property
     def redirects(self) -> bool:
@@ -109,11 +114,20 @@ class Session:
         self._timeout = timeout_seconds
         self._token = account.token if account else None
 
-    def read(self, url: str, method: ReadMethod = "GET", body: str | None = None, *, patient: bool = True) -> Answer:
+    def read(
+        self,
+        url: str,
+        method: ReadMethod = "GET",
+        body: str | None = None,
+        *,
+        patient: bool = True,
+        etag: str | None = None,
+    ) -> Answer:
         """Ask, follow redirects within the origin and ask again after transport errors, 429, 502, 503 and 504.
 
-        Without patience a time-out is raised at once (TimedOutError). Raises ShopUnreachableError, and ShopAnswerError for
-        answers that are too big, broken or lead elsewhere.
+        With the `etag` of an earlier answer the shop may say that it is unchanged (RFC 9110, 13.1.2). Without patience a
+        time-out is raised at once (TimedOutError). Raises ShopUnreachableError, and ShopAnswerError for answers that are too
+        big, broken or lead elsewhere.
         """
         for attempt in stamina.retry_context(
             on=_again if patient else _again_unless_timed_out,
@@ -124,7 +138,7 @@ class Session:
             wait_jitter=0.5,
         ):
             with attempt:
-                return self._read_once(url, method, body)
+                return self._read_once(url, method, body, etag)
         raise AssertionError("stamina returns or raises")
 
     def send(self, method: WriteMethod, url: str, body: str | None, content_type: str = "application/json") -> Answer:
@@ -151,12 +165,12 @@ class Session:
             )
         return answer
 
-    def _read_once(self, url: str, method: ReadMethod, body: str | None) -> Answer:
+    def _read_once(self, url: str, method: ReadMethod, body: str | None, etag: str | None) -> Answer:
         seen: set[str] = set()
         while True:
             seen.add(url)
             try:
-                answer = self._exchange(method, url, body)
+                answer = self._exchange(method, url, body, etag=etag)
             except httpx2.DecodingError:
                 raise ShopAnswerError(f"{method} {path_of(url)}: the compressed answer is broken") from None
             except (httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
@@ -166,18 +180,22 @@ class Session:
             if answer.status in _TRANSIENT:
                 _raise_transient(answer)
             if not answer.redirects:
-                return answer
-            url = follow(answer.location, url)
+                return answer if len(seen) == 1 else replace(answer, etag=None)
+            url, etag = follow(answer.location, url), None  # a tag means something at its own address only
             if answer.status == 303 or (method == "POST" and answer.status in {301, 302}):
                 method, body = "GET", None
             if url in seen or len(seen) > MAX_REDIRECTS:
                 raise ShopAnswerError(f"{answer.where}: the shop redirects in a circle or too often")
 
-    def _exchange(self, method: str, url: str, body: str | None, content_type: str = "application/json") -> Answer:
+    def _exchange(
+        self, method: str, url: str, body: str | None, content_type: str = "application/json", etag: str | None = None
+    ) -> Answer:
         where = f"{method} {path_of(url)}"
         url = follow(url, self.base)
         deadline, asked = time.monotonic() + self._timeout, self.clock_gap.now()
         headers = self._headers() if body is None else {**self._headers(), "Content-Type": content_type}
+        if etag is not None:  # some servers answer no-cache in full, whatever the tag
+            headers |= {"If-None-Match": etag, "Cache-Control": "max-age=0"}
         request = self._client.build_request(method, url, headers=headers, content=body)
         response = self._client.send(request, stream=True)
         try:
@@ -194,6 +212,8 @@ class Session:
             body=content,
             location=response.headers.get("location"),
             retry_after=_retry_after(response.headers),
+            etag=usable_etag(response.headers.get_list("etag")),
+            unchanged=etag is not None and response.status_code == 304,
         )
 
     def _headers(self) -> dict[str, str]:

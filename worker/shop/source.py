@@ -1,11 +1,11 @@
 """What sync needs from a shop, whichever interface it is read through (customer JSON:API, admin JSON API, GraphQL)."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from worker.domain.model import Customer, ProductReading, Relation, View
 from worker.errors import ShopError
@@ -85,6 +85,38 @@ class Missing:
     """The shop does not show this product: deleted, disabled or outside its dates."""
 
     product_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question for products in one view, complete, so that an answer to it stands for the next one."""
+
+    url: str = field(repr=False)
+    login: str = field(repr=False)
+    """The secret of whoever asks; empty for a stranger."""
+    product_ids: tuple[str, ...]
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the shop said about some products."""
+
+    items: tuple[ProductReading | Missing, ...]
+    request: Request | None = None
+    etag: str | None = None
+    """What the shop names its answer to the request by (RFC 9110, 8.8.3); None where the items came in other answers, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The shop said that what was recalled for this request is still so (304)."""
+
+    request: Request
+
+
+Recall: TypeAlias = Callable[[Request], str | None]
+"""Tells the etag of a former answer to the request, all of which is still remembered; None where it is to be answered anew."""
 
 
 class Feed(StrEnum):
@@ -180,3 +212,11 @@ class Remover(Protocol):
 
     def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
         """Remove relations, given as (account key, relation id); returns the ids that are gone now, read back to be sure."""
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """Asks for products on condition that they changed, where the shop supports that (RFC 9110, 13.1)."""
+
+    def answers(self, wanted: Sequence[Wanted], recall: Recall) -> Iterator[Answered | Unchanged]:
+        """As Source.products, answer by answer. `recall` is asked right before each request."""

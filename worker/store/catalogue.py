@@ -26,7 +26,7 @@ def record(
     """Store what the shop shows; returns how many prices and stock states changed."""
     product = tables.Product
     rows = session.execute(
-        select(product.shop_id, product.id, product.read_at, product.next_change_at).where(
+        select(product.shop_id, product.id, product.next_change_at).where(
             product.source == source, among(session, product.shop_id, {reading.id for reading in readings})
         )
     )
@@ -49,6 +49,15 @@ def record_missing(session: Session, source: str, ids: Iterable[str], now: datet
         update(tables.Product)
         .where(tables.Product.source == source, tables.Product.shop_id.in_(list(ids)))
         .values(enabled=False, read_at=now)
+    )
+
+
+def record_unchanged(session: Session, source: str, ids: Sequence[str], now: datetime) -> None:
+    """The shop says that these products are as they were when they were read last."""
+    session.execute(
+        update(tables.Product)
+        .where(tables.Product.source == source, among(session, tables.Product.shop_id, ids))
+        .values(read_at=now)
     )
 
 
@@ -99,14 +108,14 @@ def _storable(price: Decimal | None) -> Decimal | None:
 
 
 def _describe(session: Session, products: Mapping[str, Any], readings: Sequence[ProductReading], now: datetime) -> None:
-    """What a product is in every language, and when its prices change next in any view read in this sync."""
+    """What a product is in every language, and when its prices change next in any view."""
     told: dict[str, dict[str, Any]] = {}
     for reading in readings:
         row = products[reading.id]
         coming = [next_change(reading.prices, reading.view.currency, now)]
         if reading.id in told:
             coming.append(told[reading.id]["next_change_at"])
-        elif row.read_at == now:
+        elif row.next_change_at is not None and row.next_change_at > now:  # told in a view that is not read now
             coming.append(row.next_change_at)
         told[reading.id] = {
             "row_id": row.id,

@@ -63,10 +63,17 @@ class ProductPrice(Base):
 
 
 class Validator(Base):
-    """What a shop gave us to ask "is it still so?" with (RFC 9110, 13.1), by the hash of what was asked for."""
+    """What a shop named an answer by, to ask "is it still so?" with (RFC 9110, 13.1), by the hash of what was asked for.
+
+    It may be used while the mirror holds what it held when the answer had been stored, from then until one of the prices in it
+    begins or ends.
+    """
 
     __tablename__ = "validator"
     source: Mapped[str] = mapped_column(String(64), primary_key=True)
     request: Mapped[str] = mapped_column(String(64), primary_key=True)
     etag: Mapped[str] = mapped_column(CleanText)
+    holds: Mapped[str] = mapped_column(String(64))
+    """The hash of what the mirror held."""
     kept_at: Mapped[datetime]
+    until: Mapped[datetime | None]

@@ -101,20 +101,31 @@ def mark_changed(session: Session, source: str, shop_ids: Sequence[str]) -> None
 
 
 def next_batch(session: Session, source: str, after: int, limit: int, *, only_due: bool) -> Batch | None:
-    """The next products to read, by ascending id; None where there are no more."""
+    """The next products to read, by ascending id; None where there are no more.
+
+    Where all are read, the same ones come together each time, whichever others come and go: a shop that is asked whether its
+    answer is still right is asked for the same.
+    """
     product = tables.Product
     query = select(product.id, product.shop_id).where(
         product.source == source, product.id > after, product.id.in_(select(ProductView.product_id))
     )
     if only_due:
         query = query.where(product.due)
-    ids = {shop_id: row_id for row_id, shop_id in session.execute(query.order_by(product.id).limit(limit))}
-    if not ids:
+    rows = session.execute(query.order_by(product.id).limit(limit)).all()
+    if not rows:
         return None
+    last = rows[-1].id if only_due else _last_beside(rows[0].id, limit)
+    ids = {row.shop_id: row.id for row in rows if row.id <= last}
     views: dict[int, list[View]] = {}
     for product_id, language, currency in sorted(_known(session, ids.values())):
         views.setdefault(product_id, []).append(View(language=language, currency=currency))
     return Batch(ids, {shop_id: tuple(views[row_id]) for shop_id, row_id in ids.items()})
+
+
+def _last_beside(row_id: int, size: int) -> int:
+    """The highest id of the block that this one is in: 1 to 500, 501 to 1000, ..."""
+    return row_id + -row_id % size
 
 
 def count(session: Session, source: str, *, only_due: bool) -> int:

@@ -31,6 +31,8 @@ class SyncCounts:
     """Relations that only a comparison with the whole shop found; all of them are read anew in the next sync."""
     customers_changed: int = 0
     products: int = 0
+    unchanged_products: int = 0
+    """Of which the shop said that they are as it told before; nothing of them was sent."""
     missing: int = 0
     changes: int = 0
     """Prices and stock states that changed."""

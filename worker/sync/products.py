@@ -1,11 +1,13 @@
 """Fourth step: the products somebody watches, in every language and currency their watchers need."""
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from worker.domain.model import ProductReading
 from worker.paging import pages
-from worker.shop.source import Missing, Wanted
+from worker.shop.source import Answered, Conditional, Missing, Unchanged, Wanted
 from worker.store import catalogue, views
+from worker.sync.remembered import Remembered
 from worker.sync.work import Work
 
 _BATCH = 500
@@ -21,16 +23,17 @@ def read(work: Work) -> None:
             refresh = timedelta(hours=work.shop.product_refresh_hours)
             views.mark_due(session, work.name, work.now, work.now - refresh)
         total = views.count(session, work.name, only_due=only_due)
-    after = 0
+    after, remembered = 0, Remembered(work)
     while True:
         with work.store.read() as session:
             batch = views.next_batch(session, work.name, after, _BATCH, only_due=only_due)
         if batch is None:
-            return
-        _read_batch(work, batch, total)
+            break
+        _read_batch(work, batch, remembered, total)
         with work.writing() as session:
             views.have_been_read(session, batch)
         after = batch.last
+    remembered.forget_others()
 
 
 def _settle_views(work: Work) -> None:
@@ -40,18 +43,40 @@ def _settle_views(work: Work) -> None:
             settled = views.settle(session, work.name, work.shop.language, work.now, _BATCH)
 
 
-def _read_batch(work: Work, batch: views.Batch, total: int) -> None:
+def _read_batch(work: Work, batch: views.Batch, remembered: Remembered, total: int) -> None:
     wanted = [Wanted(shop_id, needed) for shop_id, needed in batch.views.items()]
     done: set[str] = set()
-    for page in pages(work.source.products(wanted), _STORED_AT_ONCE):
-        readings = [item for item in page if isinstance(item, ProductReading)]
-        missing = [item.product_id for item in page if isinstance(item, Missing)]
-        with work.writing() as session:
-            work.counts.changes += catalogue.record(session, work.name, readings, work.shop.stock_types, work.now)
-            catalogue.record_prices(session, work.name, readings)
-            catalogue.record_missing(session, work.name, missing, work.now)
-        work.counts.products += len(readings)
-        work.counts.missing += len(missing)
-        done |= {reading.id for reading in readings}.union(missing)
+    for answer in _answers(work, wanted, remembered):
+        done |= _still_so(work, answer) if isinstance(answer, Unchanged) else _store(work, answer, remembered)
         work.progress("products", work.products_done + len(done), total)
     work.products_done += len(done)
+
+
+def _answers(work: Work, wanted: Sequence[Wanted], remembered: Remembered) -> Iterator[Answered | Unchanged]:
+    """What is stored at once, piece by piece; the next one is asked for when this one is stored."""
+    if isinstance(work.source, Conditional):
+        yield from work.source.answers(wanted, remembered.recall)
+    else:
+        for page in pages(work.source.products(wanted), _STORED_AT_ONCE):
+            yield Answered(tuple(page))
+
+
+def _store(work: Work, answer: Answered, remembered: Remembered) -> set[str]:
+    readings = [item for item in answer.items if isinstance(item, ProductReading)]
+    missing = [item.product_id for item in answer.items if isinstance(item, Missing)]
+    with work.writing() as session:
+        work.counts.changes += catalogue.record(session, work.name, readings, work.shop.stock_types, work.now)
+        catalogue.record_prices(session, work.name, readings)
+        catalogue.record_missing(session, work.name, missing, work.now)
+        remembered.keep(session, answer)
+    work.counts.products += len(readings)
+    work.counts.missing += len(missing)
+    return {reading.id for reading in readings}.union(missing)
+
+
+def _still_so(work: Work, answer: Unchanged) -> set[str]:
+    ids = answer.request.product_ids
+    with work.writing() as session:
+        catalogue.record_unchanged(session, work.name, ids, work.now)
+    work.counts.unchanged_products += len(ids)
+    return set(ids)

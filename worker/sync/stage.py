@@ -11,7 +11,7 @@ from worker.errors import ShopUnreachableError
 from worker.progress import Progress, silent
 from worker.settings import Settings
 from worker.shop.source import Source
-from worker.store import passes, relations, tables, views
+from worker.store import passes, relations, tables, validators, views
 from worker.store.arrivals import defaults_text
 from worker.store.lease import single_flight
 from worker.store.runs import record_run
@@ -81,6 +81,7 @@ def _prepare(work: Work, full: bool) -> None:
             session.add(state)
         if full or state.interface not in (None, work.shop.interface):
             passes.forget(session, work.name)
+            validators.forget(session, work.name)
         state.interface = work.shop.interface
         work.imported = state.first_synced_at is not None
         anew = state.judged_by not in (None, judged_by)
