@@ -19,7 +19,8 @@ def commands(*, concurrency: int, loglevel: str) -> list[list[str]]:
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.app:app"]
     worker = [*celery, "worker", "--loglevel", loglevel, "--concurrency", str(concurrency)]
     return [
-        [*worker, "--without-gossip", "--without-mingle", "--without-heartbeat"],  # there is no other worker to greet
+        # Nobody listens to these, and an event that a silent Redis does not take blocks the worker.
+        [*worker, "--without-gossip", "--without-mingle", "--without-heartbeat"],
         [*celery, "beat", "--loglevel", loglevel, "--pidfile="],
     ]
 
