@@ -34,7 +34,7 @@ class Service(Company):
     server: RedisServer
 
     def __init__(self, folder: Path, store: Store, relay: ScriptedRelay, wire: Proxy) -> None:
-        super().__init__(folder, store, relay, f"redis://127.0.0.1:{wire.port}/0", _IMPATIENT)
+        super().__init__(folder, store, relay, f"redis://127.0.0.1:{wire.port}/0", _IMPATIENT, patience=10)
         self.wire = wire
         self._runs, self._changed = -1, datetime.now(UTC)
         self.new_redis()
@@ -153,6 +153,25 @@ def test_redis_that_accepts_and_never_answers(service: Service) -> None:
     service.all_arrive()
     service.delivers()
     assert service.late() == []
+
+
+def test_redis_that_falls_silent_while_a_wake_up_waits_for_its_turn(service: Service) -> None:
+    """It was taken from Redis and is not begun; when it is, nothing can be told to Redis any more."""
+    kill(service.worker)
+    service.worker = service.start("worker", "--concurrency", "1")
+    service.delivers()
+
+    def wait_for_the_next_one(_recipient: str) -> str:
+        wait_until(lambda: service.redis.llen("celery"), what="a wake-up that the worker does not take")
+        service.wire.fall_silent()
+        return "250 ok"
+
+    service.relay.on("dot", wait_for_the_next_one)
+    service.news(1)
+    service.all_arrive()
+    with service.fault("silent"):
+        service.rests()
+    service.delivers()
 
 
 def test_two_beats_wake_twice_and_nothing_is_sent_twice(service: Service) -> None:
