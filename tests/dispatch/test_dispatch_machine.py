@@ -25,7 +25,7 @@ def _drive(url: str, *, resend: bool, examples: int) -> None:
 
 @pytest.mark.parametrize(
     ("resend", "examples"),
-    [(True, 30), (False, 8), pytest.param(True, 2000, marks=pytest.mark.long)],
+    [(True, 30), (False, 8), pytest.param(True, 600, marks=pytest.mark.long)],
     ids=["resend", "hold", "long"],
 )
 def test_mails_on_sqlite(sqlite_template: SqliteTemplate, tmp_path: Path, resend: bool, examples: int) -> None:
