@@ -4,6 +4,7 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
@@ -14,7 +15,7 @@ import pytest
 from tests.support.careless_shop import BASE, JSON_API, CarelessShop, reply
 from tests.support.recorded_shop import RecordedShop, recorded
 from worker.domain.model import ProductReading, View
-from worker.errors import ShopAnswerError, ShopLoginError, ShopRefusedError, ShopUnreachableError
+from worker.errors import ShopAnswerError, ShopError, ShopLoginError, ShopRefusedError, ShopUnreachableError
 from worker.settings import Shop
 from worker.shop.frontend import MAX_SILENT, FrontendSource
 from worker.shop.http import READ_ATTEMPTS
@@ -151,7 +152,7 @@ def test_an_expired_session_does_not_look_like_a_customer_without_relations() ->
 
     bob = broken(expires)
     bob.faults.insert(0, lambda request: setattr(bob, "customer_id", None) if "related" in request.url.params else None)
-    (unread,) = accounts_of(source(ManyCustomers(bob=bob), "bob"))
+    _, unread = accounts_of(source(ManyCustomers(anna=customer("1"), bob=bob), "anna", "bob"))
     assert isinstance(unread, Unread)
     assert isinstance(unread.error, ShopLoginError)
 
@@ -212,11 +213,37 @@ def test_after_several_customers_without_an_answer_the_shop_counts_as_unreachabl
     keys = [f"c{number}" for number in range(MAX_SILENT + 3)]
     shops = {key: broken(lambda _: httpx2.Response(503)) for key in keys} | {"c0": customer("1")}
     accounts = accounts_of(source(ManyCustomers(**shops), *keys))
-    read = [next(accounts) for _ in range(MAX_SILENT)]
-    assert isinstance(read[0], Account)
-    assert all(isinstance(found, Unread) for found in read[1:])
+    assert isinstance(next(accounts), Account)
     with pytest.raises(ShopUnreachableError, match=f"{MAX_SILENT} customers in a row"):
+        next(accounts)  # none of them is told of, so that the next sync begins with the first of them
+
+
+@pytest.mark.parametrize(("keys", "who"), [(["anna"], "the only customer"), (["anna", "bob"], "2 customers in a row")])
+def test_where_nobody_gets_an_answer_the_shop_is_unreachable_and_has_its_pause(keys: list[str], who: str) -> None:
+    shops = {key: broken(lambda _: httpx2.Response(429, headers={"retry-after": "3600"})) for key in keys}
+    with pytest.raises(ShopUnreachableError, match=f"{who} got no answer; the last: .*429") as silence:
+        list(accounts_of(source(ManyCustomers(**shops), *keys)))
+    assert silence.value.retry_after == timedelta(hours=1)
+
+
+def test_where_nobody_can_be_read_nobody_is_told_of() -> None:
+    shops = {key: broken(lambda _: reply(401, {"errors": []})) for key in ("anna", "bob")}
+    accounts = accounts_of(source(ManyCustomers(**shops), *shops))
+    with pytest.raises(ShopError, match=r"main: no customer could be read: anna: .*401"):
         next(accounts)
+
+
+def test_a_customer_who_is_switched_off_may_be_the_first_and_be_refused_everything() -> None:
+    def refuses(request: httpx2.Request) -> httpx2.Response | None:
+        return reply(404, {"meta": {}, "errors": []}) if "authorization" in request.headers else None
+
+    stranger = customer("0")
+    anna = customer("1")
+    anna.faults.append(refuses)
+    shops = ManyCustomers(anna=anna, bob=customer("2"), **{"": stranger})
+    first, second = accounts_of(source(shops, "anna", "bob"))
+    assert first == Disabled("anna")
+    assert isinstance(second, Account)
 
 
 def test_an_answer_in_between_starts_the_count_again() -> None:

@@ -257,7 +257,10 @@ def test_a_body_that_is_cut_off_is_asked_for_again(serve: Serve, http: httpx2.Cl
 
 def test_a_server_that_falls_silent_is_timed_out(serve: Serve) -> None:
     server = serve(lambda _: Told(body=b"{", claims=1000, stalls=True))
-    with open_http(0.1) as http, pytest.raises(ShopUnreachableError, match="ReadTimeout"):
+    with (
+        open_http(0.1) as http,
+        pytest.raises(ShopUnreachableError, match=r"within 0.1 s, the source's timeout_seconds"),
+    ):
         session(http, server, timeout=0.1).read(server.url)
 
 
@@ -267,7 +270,7 @@ def test_an_answer_that_trickles_is_timed_out_as_a_whole() -> None:
             yield from (b" " for _ in iter(int, 1))  # for ever
 
     answer = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Trickle()))
-    with open_http(0.05, answer) as http, pytest.raises(ShopUnreachableError, match="ReadTimeout"):
+    with open_http(0.05, answer) as http, pytest.raises(ShopUnreachableError, match="no complete answer"):
         Session(http, "http://shop.test", None, 0.05).read("http://shop.test/")
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -10,6 +11,7 @@ import httpx2
 from worker import settings
 from worker.domain.model import ProductReading
 from worker.errors import ShopAnswerError, ShopError, ShopRefusedError, ShopUnreachableError
+from worker.shop.answer import MissingError
 from worker.shop.api import Api, Discovery
 from worker.shop.client import CustomerClient
 from worker.shop.clock_gap import ClockGap
@@ -53,7 +55,7 @@ class FrontendSource:
         self._http = open_http(shop.timeout_seconds, transport)
         self._gap = ClockGap()
         self._discovery: Discovery | None = None
-        self._products = FrontendProducts(shop, self._zone, self._api, self.problems)
+        self._products = FrontendProducts(shop, self._zone, self._discovered, self.problems)
         self._owners: dict[str, str] = {}
         """Customers read so far: the shop's id, and what the settings call them."""
 
@@ -65,23 +67,32 @@ class FrontendSource:
     def relations(self, since: str | None, after: str | None) -> Iterator[Page]:  # noqa: ARG002 - it has no mtime
         """Every configured customer once, by key, from the one after `after` on; one customer's failure is Unread.
 
-        Raises ShopUnreachableError or ShopAnswerError where discovery fails, and ShopUnreachableError after several
-        customers in a row without an answer.
+        Raises ShopUnreachableError or ShopAnswerError where discovery fails, ShopUnreachableError after several customers
+        in a row without an answer, and ShopError where nobody at all could be read. Who was asked in vain until then is not
+        told of, so that the next sync does not go on after them.
         """
-        silent = 0
         customers = self._customers()
+        in_vain: list[Unread] = []
+        anybody = after is not None
+
+        def page(entry: Account | Disabled | Unread) -> Page:
+            return Page(entries=(entry,), cursor=entry.key, total=len(customers))
+
         for key, account in customers:
             if after is not None and key <= after:
                 continue
             found = self._account(key, account)
-            unanswered = isinstance(found, Unread) and isinstance(found.error, ShopUnreachableError)
-            silent = silent + 1 if unanswered else 0
             if isinstance(found, Unread):
-                if self._discovery is None and isinstance(found.error, ShopUnreachableError | ShopAnswerError):
-                    raise found.error
-                if silent == MAX_SILENT:
-                    raise ShopUnreachableError(f"{silent} customers in a row got no answer; the last: {found.error}")
-            yield Page(entries=(found,), cursor=key, total=len(customers))
+                self._give_up_after(found, in_vain)
+                in_vain.append(found)
+            else:
+                anybody = True
+                yield from map(page, in_vain)
+                in_vain.clear()
+                yield page(found)
+        if in_vain and not anybody:
+            raise self._nobody(in_vain)
+        yield from map(page, in_vain)
 
     def products(self, wanted: Sequence[Wanted]) -> Iterator[ProductReading | Missing]:
         """Every product as the shop shows it to strangers, or to `catalogue_customer`. Raises ShopError."""
@@ -113,8 +124,6 @@ class FrontendSource:
         found = [entry for page in self.relations(None, None) for entry in page.entries]
         accounts = [entry for entry in found if isinstance(entry, Account)]
         unread = [entry for entry in found if isinstance(entry, Unread)]
-        if unread and len(unread) == len(found):
-            raise unread[0].error
         notes = [f"customer {entry.key}: {entry.error}" for entry in unread]
         notes += [f"customer {entry.key} is disabled in the shop" for entry in found if isinstance(entry, Disabled)]
         return Check(
@@ -127,18 +136,41 @@ class FrontendSource:
         """Give back connections."""
         self._http.close()
 
+    def _give_up_after(self, unread: Unread, others: Sequence[Unread]) -> None:
+        """Raise where it is the shop that does not answer, rather than for this customer."""
+        error = unread.error
+        if self._discovery is None and isinstance(error, ShopUnreachableError | ShopAnswerError):
+            raise error
+        silent = list(takewhile(_is_silence, reversed([*others, unread])))
+        if len(silent) == MAX_SILENT:
+            raise _silence(silent)
+
+    def _nobody(self, unread: Sequence[Unread]) -> ShopError:
+        """What to raise where no customer at all could be read."""
+        if all(map(_is_silence, unread)):
+            return _silence(unread)
+        return ShopError(f"{self.name}: no customer could be read: {unread[0].key}: {unread[0].error}")
+
     def _customers(self) -> list[tuple[str, settings.Account]]:
         return sorted(self._shop.customers.items())
 
     def _api(self, account: settings.Account | None) -> Api:
         session = Session(self._http, self._shop.url, account, self._shop.timeout_seconds, self._gap)
-        api = Api(session, self._discovery)
-        self._discovery = api.discovery()
+        return Api(session, self._discovery)
+
+    def _discovered(self, account: settings.Account | None) -> Api:
+        """A session after what may be another's discovery."""
+        api = self._api(account)
+        try:
+            self._discovery = api.discovery()
+        except MissingError:  # all that a customer may be told whose account is switched off
+            self._discovery = self._api(None).discovery()
+            return self._api(account)
         return api
 
     def _account(self, key: str, account: settings.Account) -> Account | Disabled | Unread:
         try:
-            reader = CustomerReader(self._api(account), self._zone)
+            reader = CustomerReader(self._discovered(account), self._zone)
             identity = reader.who()
             listing = reader.listing(identity, _DOMAINS)
         except CustomerDisabledError:
@@ -153,3 +185,13 @@ class FrontendSource:
             return Unread(key, ShopRefusedError(f"customers.{key} {twice}"))
         relations = tuple(row.relation for row in listing.rows.values())
         return Account(key, identity.customer, relations, unreadable=listing.unreadable)
+
+
+def _is_silence(unread: Unread) -> bool:
+    return isinstance(unread.error, ShopUnreachableError)
+
+
+def _silence(unread: Sequence[Unread]) -> ShopUnreachableError:
+    who = f"{len(unread)} customers in a row" if len(unread) > 1 else "the only customer"
+    pauses = [entry.error.retry_after for entry in unread if isinstance(entry.error, ShopUnreachableError)]
+    return ShopUnreachableError(f"{who} got no answer; the last: {unread[-1].error}", pauses[-1])

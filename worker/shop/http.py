@@ -173,8 +173,11 @@ class Session:
                 answer = self._exchange(method, url, body, etag=etag)
             except httpx2.DecodingError:
                 raise ShopAnswerError(f"{method} {path_of(url)}: the compressed answer is broken") from None
-            except (httpx2.ReadTimeout, httpx2.WriteTimeout) as error:
-                raise TimedOutError(f"{method} {path_of(url)}: {_named(error)}") from None
+            except (httpx2.ReadTimeout, httpx2.WriteTimeout):
+                where = f"{method} {path_of(url)}"
+                raise TimedOutError(
+                    f"{where}: no complete answer within {self._timeout:g} s, the source's timeout_seconds"
+                ) from None
             except httpx2.HTTPError as error:
                 raise _TransientError(f"{method} {path_of(url)}: {_named(error)}") from None
             if answer.status in _TRANSIENT:
