@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ import httpx2
 
 from worker import settings
 from worker.domain.model import Customer, ProductReading
-from worker.errors import ShopAnswerError, ShopUnreachableError
+from worker.errors import ShopAnswerError, ShopError, ShopUnreachableError
 from worker.shop.admin_changes import CUSTOMER_FIELDS, AdminChanges, as_superuser, parsed_customers
 from worker.shop.admin_products import AdminProducts
 from worker.shop.admin_session import AdminSession, ForbiddenError
@@ -98,12 +98,11 @@ class AdminJsonSource:
         for start in range(0, len(relations), _REMOVED_AT_ONCE):
             owners = {relation_id: key for key, relation_id in relations[start : start + _REMOVED_AT_ONCE]}
             there = self._owners(owners)
-            if ours := [relation_id for relation_id, owner in there.items() if owner == owners[relation_id]]:
-                with suppress(
-                    ShopUnreachableError, ShopAnswerError
-                ):  # it may have been carried out: reading back tells
-                    self._api.delete(_LISTS, ours)
-                there = self._owners(owners)
+            ours = [relation_id for relation_id, owner in there.items() if owner == owners[relation_id]]
+            failure = self._delete(ours) if ours else None
+            there = self._owners(owners) if ours else there
+            if failure is not None and not there.keys().isdisjoint(ours):
+                raise failure
             gone |= owners.keys() - there.keys()
         return gone
 
@@ -152,6 +151,14 @@ class AdminJsonSource:
         if parsed.unreadable:
             self.problems["customer.lists.id"] += parsed.unreadable
         return Account(owner, None, parsed.relations, unreadable=parsed.unreadable, complete=False)
+
+    def _delete(self, ids: Sequence[str]) -> ShopError | None:
+        """What went wrong, where nobody knows whether it was carried out: reading back tells."""
+        try:
+            self._api.delete(_LISTS, ids)
+        except (ShopUnreachableError, ShopAnswerError) as error:
+            return error
+        return None
 
     def _owners(self, ids: Iterable[str]) -> dict[str, str]:
         """Of those relations the ones that are there, with their customers (empty for another domain's)."""
