@@ -7,8 +7,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from tests.shop.contract.conftest import door, loaded, open_world
+from tests.support.ill_case import case
 
-__all__ = ["door", "loaded", "open_world"]
+__all__ = ["case", "door", "loaded", "open_world"]
 
 
 @pytest.fixture(autouse=True)
