@@ -63,6 +63,19 @@ def test_a_sync_in_which_nobody_answers_has_failed(store: Store) -> None:
     assert [row.retired_at for row in play.rows(tables.Relation)] == [None, None]
 
 
+def test_a_resumed_sync_in_which_nobody_answers_does_not_let_the_next_one_skip_them(sqlite_store: Store) -> None:
+    play = _two_customers(sqlite_store)
+    play.shop.accounts_broken = SILENCE
+    with pytest.raises(ShopUnreachableError):
+        play.later(minutes=5).sync()
+    play.shop.accounts_broken = None
+    play.shop.broken["8"] = SILENCE
+    with pytest.raises(ShopError, match="no customer could be read"):
+        play.later(minutes=5).sync()
+    play.shop.broken.clear()
+    assert play.later(minutes=5).sync().accounts == 2
+
+
 def test_a_disabled_customer_has_answered(sqlite_store: Store) -> None:
     play = _two_customers(sqlite_store)
     play.shop.broken["7"] = SILENCE

@@ -36,6 +36,8 @@ def read(work: Work) -> None:
         what, done = ("relations", work.counts.seen) if work.incremental else ("accounts", len(named))
         work.progress(what, done, page.total)
     if work.incremental is None and work.counts.unread and not (work.counts.accounts or work.counts.disabled):
+        with work.writing() as session:
+            passes.forget(session, work.name, RELATIONS)  # or the next sync would go on behind the last of them
         raise ShopError(f"{work.name}: no customer could be read: {work.counts.errors[0]}")
     with work.writing() as session:
         if work.incremental is None and not plan.resumed:
