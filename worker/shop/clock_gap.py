@@ -1,4 +1,4 @@
-"""How far a shop's clock is ahead of ours, by the Date header of its answers (RFC 9110, 6.6.1)."""
+"""How far a shop's clock is ahead of ours, by the Date header of its answers (RFC 9110, 6.6.1); shown, and bounds watermarks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
