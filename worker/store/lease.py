@@ -2,17 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, Interval, Update, bindparam, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from worker.errors import AlreadyRunningError, LeaseLostError
 from worker.store import tables
+from worker.store.base import bare
 from worker.store.session import Store
 from worker.store.steady import steady
+from worker.store.types import UtcDateTime
+
+
+def _renewal(now: ColumnElement[datetime], until: ColumnElement[datetime]) -> Update:
+    # Built once: each transaction of each stage runs it.
+    lease = bare(tables.Lease)
+    held = (lease.c.name == bindparam("held"), lease.c.token == bindparam("by"), lease.c.lease_until > now)
+    return update(lease).where(*held).values(lease_until=until).returning(lease.c.name)
+
+
+_BY_OUR_CLOCK = _renewal(bindparam("now", type_=UtcDateTime), bindparam("until", type_=UtcDateTime))
+_BY_ITS_CLOCK = _renewal(func.clock_timestamp(), func.clock_timestamp() + bindparam("ttl", type_=Interval))
 
 
 class Lease:
@@ -26,14 +39,13 @@ class Lease:
 
     def renew(self, session: Session) -> None:
         """Extend the lease inside the caller's transaction. Raises LeaseLostError where another process took over."""
-        now = self._store.lease_now(session)
-        kept = session.execute(
-            update(tables.Lease)
-            .where(tables.Lease.name == self.name, tables.Lease.token == self._token, tables.Lease.lease_until > now)
-            .values(lease_until=now + self._ttl)
-            .returning(tables.Lease.name)
-        ).first()
-        if kept is None:
+        held = {"held": self.name, "by": self._token}
+        if self._store.is_sqlite:
+            now = self._store.lease_now(session)
+            kept = session.execute(_BY_OUR_CLOCK, held | {"now": now, "until": now + self._ttl})
+        else:
+            kept = session.execute(_BY_ITS_CLOCK, held | {"ttl": self._ttl})
+        if kept.first() is None:
             raise LeaseLostError(
                 f"{self.name}: another process took over while this one was held up; nothing was written since"
             )
@@ -59,13 +71,17 @@ def acquire(store: Store, name: str, ttl: timedelta) -> Lease:
 @steady
 def _take(store: Store, name: str, token: str, ttl: timedelta) -> None:
     try:
-        with store.begin() as session:
-            if session.get(tables.Lease, name) is None:
-                session.add(tables.Lease(name=name))
-    except IntegrityError:
-        pass  # another process created the row first; both now compete for it below
+        _claim(store, name, token, ttl)
+    except IntegrityError:  # another process created the row first; both now compete for it
+        _claim(store, name, token, ttl)
+
+
+def _claim(store: Store, name: str, token: str, ttl: timedelta) -> None:
     with store.begin() as session:
-        row = session.get_one(tables.Lease, name, with_for_update=True)
+        row = session.get(tables.Lease, name, with_for_update=True)
+        if row is None:
+            row = tables.Lease(name=name)
+            session.add(row)
         now = store.lease_now(session)
         # With our own token it is ours: the commit came through whose answer was lost.
         if row.token not in {None, token} and row.lease_until is not None and row.lease_until > now:
