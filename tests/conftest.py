@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import compiled_once
 from tests.support.databases import PostgresPool, SqliteTemplate, opened
 from tests.support.network import loopback_only
 from tests.support.postgres import PostgresServer, running_postgres
@@ -17,6 +18,7 @@ from worker.store.session import Store
 # A busy machine is no reason for a test to fail.
 settings.register_profile("watchpost", deadline=None)
 settings.load_profile("watchpost")
+compiled_once.share()
 
 BACKENDS = ["sqlite", "postgresql"]
 
