@@ -1,6 +1,7 @@
 """Fixtures: real databases, a real Redis, a real SMTP server. The helpers behind them live in tests/support."""
 
 import faulthandler
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,11 @@ settings.load_profile("watchpost")
 compiled_once.share()
 
 BACKENDS = ["sqlite", "postgresql"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A test process for each core, and one more: those that start services wait for them half of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

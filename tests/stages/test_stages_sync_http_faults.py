@@ -66,11 +66,11 @@ def test_a_shop_that_is_down_altogether_is_not_read(case: Case) -> None:
 
 @through(*INTERFACES)
 def test_a_shop_that_does_not_answer_in_time_is_told_with_the_setting(case: Case) -> None:
-    case.play.configure(timeout_seconds=0.5)
+    case.play.configure(timeout_seconds=1.5)  # what is answered must come in time on a busy machine, too
     with stamina.set_testing(True, attempts=1):
         for step in STEPS:
             case.shop.falls_ill(silence, step)
-            case.fails(r"no complete answer within 0\.5 s, the source's timeout_seconds", where=step)
+            case.fails(r"no complete answer within 1\.5 s, the source's timeout_seconds", where=step)
     case.play.configure(timeout_seconds=30)
     case.recovers()
 

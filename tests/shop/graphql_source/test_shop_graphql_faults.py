@@ -144,7 +144,7 @@ def test_pages_in_a_circle_are_an_error(front: GraphqlFront) -> None:
 
 def test_a_page_too_large_for_the_shop_is_asked_for_again_smaller(front: GraphqlFront) -> None:
     front.faults.slow_above = 300
-    accounts = [entry for page in front.source(timeout_seconds=0.6).relations(None, None) for entry in page.entries]
+    accounts = [entry for page in front.source(timeout_seconds=1.5).relations(None, None) for entry in page.entries]
     assert [entry.key for entry in accounts] == ["1", "2", "4"]
     assert front.shop.limits()[:2] == [1000, 250]
 
@@ -152,7 +152,7 @@ def test_a_page_too_large_for_the_shop_is_asked_for_again_smaller(front: Graphql
 def test_products_are_not_lost_when_batches_shrink_and_grow(front: GraphqlFront) -> None:
     front.faults.slow_above = 15
     wanted = [Wanted(str(number), (VIEW,)) for number in range(1, 17)]
-    found = list(front.source(timeout_seconds=0.6, page_size=40).products(wanted))
+    found = list(front.source(timeout_seconds=1.5, page_size=40).products(wanted))
     assert [item.id if isinstance(item, ProductReading) else item for item in found] == [
         want.product_id for want in wanted
     ]
