@@ -46,6 +46,10 @@ class AlreadyRunningError(WatchpostError):
     exit_code = 3
 
 
+class InterruptedRunError(WatchpostError):
+    """A run was asked to end early. What it had done is kept, and the next one goes on from there."""
+
+
 class MailStateError(WatchpostError):
     """A mail can't be changed in the state it is in; the text says why, and until when if that ends by itself."""
 

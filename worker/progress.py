@@ -4,7 +4,10 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called from time to time with what is being counted, how much is done, and the total where it is known."""
+    """Called from time to time with what is being counted, how much is done, and the total where it is known.
+
+    Nothing is half written then: what it raises ends the stage there, and the next run goes on.
+    """
 
     def __call__(self, what: str, done: int, total: int | None = None) -> None: ...
 

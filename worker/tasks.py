@@ -11,7 +11,7 @@ from celery import current_app, shared_task
 from structlog import get_logger
 
 from worker import shutdown
-from worker.errors import AlreadyRunningError, ShopRestingError, WatchpostError
+from worker.errors import AlreadyRunningError, InterruptedRunError, ShopRestingError, WatchpostError
 from worker.installation import Installation
 
 log = get_logger(__name__)
@@ -38,6 +38,9 @@ def _report(stage: str, source: str, work: Callable[[], dict[str, Any]]) -> dict
     except ShopRestingError as resting:
         log.info("shop left alone", stage=stage, source=source, reason=str(resting))
         return {"resting": True}
+    except InterruptedRunError as interrupted:
+        log.info("interrupted", stage=stage, source=source, reason=str(interrupted))
+        return {"interrupted": True}
     except WatchpostError as problem:
         log.error("stage failed", stage=stage, source=source, error=str(problem))
         return {"error": str(problem)}
@@ -45,22 +48,32 @@ def _report(stage: str, source: str, work: Callable[[], dict[str, Any]]) -> dict
     return counts
 
 
+def _going_on(what: str, done: int, total: int | None = None) -> None:  # noqa: ARG001 - worker.progress.Progress
+    """The progress of a stage's task: ends the stage between two pages when the worker shuts down."""
+    if shutdown.has_begun():
+        raise InterruptedRunError("the worker shuts down; the next run goes on from here")
+
+
 @shared_task(name="worker.tasks.sync")
 def sync(source: str) -> dict[str, Any]:
     """Mirror one shop."""
-    return _report("sync", source, lambda: installation().sync(source, now=utc_now(), scheduled=True).as_json())
+
+    def work() -> dict[str, Any]:
+        return installation().sync(source, now=utc_now(), scheduled=True, progress=_going_on).as_json()
+
+    return _report("sync", source, work)
 
 
 @shared_task(name="worker.tasks.scan")
 def scan(source: str) -> dict[str, Any]:
     """Decide for one shop's watches."""
-    return _report("scan", source, lambda: installation().scan(source, now=utc_now()).as_json())
+    return _report("scan", source, lambda: installation().scan(source, now=utc_now(), progress=_going_on).as_json())
 
 
 @shared_task(name="worker.tasks.compose")
 def compose() -> dict[str, Any]:
     """Compose the mails that are due."""
-    return _report("compose", "", lambda: asdict(installation().compose(now=utc_now())))
+    return _report("compose", "", lambda: asdict(installation().compose(now=utc_now(), progress=_going_on)))
 
 
 @shared_task(name="worker.tasks.dispatch")
@@ -81,7 +94,7 @@ def _enough() -> Callable[[], bool]:
 @shared_task(name="worker.tasks.tidy")
 def tidy() -> dict[str, Any]:
     """Forget what the settings don't keep."""
-    return _report("tidy", "", lambda: asdict(installation().tidy(now=utc_now())))
+    return _report("tidy", "", lambda: asdict(installation().tidy(now=utc_now(), progress=_going_on)))
 
 
 @shared_task(name="worker.tasks.run")

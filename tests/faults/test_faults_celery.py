@@ -86,6 +86,30 @@ def test_dispatch_begins_no_further_mail_once_the_worker_shuts_down(monkeypatch:
         shutdown._byte[0] = 0
 
 
+def test_stages_end_between_two_pages_once_the_worker_shuts_down(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written stays, the leases are given back, and the next turns lose nothing and tell nobody twice."""
+    play = watching(sqlite_store)
+    play.shop.product("42", EUR="99.00")
+    monkeypatch.setattr(tasks, "installation", lambda: staged(play))
+    monkeypatch.setattr(tasks, "utc_now", lambda: play.now)
+    turns = (lambda: tasks.sync("main"), lambda: tasks.scan("main"), tasks.compose)
+    play.later(minutes=5)
+    for turn in turns:
+        shutdown._byte[0] = 1
+        try:
+            assert turn() == {"interrupted": True}
+        finally:
+            shutdown._byte[0] = 0
+        run = play.rows(tables.Run)[-1]
+        assert run.error == "InterruptedRunError: the worker shuts down; the next run goes on from here"
+        assert all(lease.token is None for lease in play.rows(tables.Lease))
+        assert "interrupted" not in turn()
+    assert len(play.ledger()) == len(play.mails()) == 1
+    nothing_is_lost(sqlite_store, [], mails=1, notifications=1)
+
+
 def test_messages_are_json_in_utc_and_nothing_is_answered() -> None:
     conf = make_app(load_text('[broker]\nurl = "redis://localhost"').settings).conf
     assert (list(conf.accept_content), conf.task_serializer) == (["json"], "json")

@@ -29,8 +29,11 @@ def _read(work: Work, source: Incremental, feed: Feed) -> None:
             passes.start_from(session, work.name, feed, began or work.shop_now())
             return
         plan = passes.begin(session, work.name, feed, work.now)
+    listed = 0
     for page in source.changed(feed, plan.since or "", plan.after):
         _store(work, feed, page)
+        listed += len(page.customers) + len(page.product_ids) + len(page.price_ids)
+        work.progress(f"changed {feed}", listed)
     with work.writing() as session:
         passes.finish(session, work.name, feed, work.now, ceiling=work.shop_now())
 
