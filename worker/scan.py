@@ -1,14 +1,16 @@
 """Scan: folds what changed into every watch it concerns, decides, and writes each decision once into the ledger.
 
-Queries only pick candidates, a superset; the rules decide. One transaction a page, fenced by the source's lease.
+A query only picks candidates, a superset, once for the whole scan; the rules decide. One transaction a page, fenced by
+the source's lease. A scan that is broken off leaves the watches it has folded off the next one's list.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Select, func, insert, select, union, update
+from sqlalchemy import Select, exists, func, insert, select, union, update
 from sqlalchemy.orm import Session
 from structlog import get_logger
 
@@ -20,6 +22,7 @@ from worker.domain.reasons import Outcome, Reason
 from worker.domain.rules import Decision, Situation, decide
 from worker.lens import make_lens
 from worker.mail.facts import to_json
+from worker.paging import pages
 from worker.poison import is_poison
 from worker.progress import Progress, silent
 from worker.settings import Settings
@@ -30,6 +33,7 @@ from worker.store.runs import record_run
 from worker.store.session import Store
 
 _PAGE = 500
+_LISTED_AT_ONCE = 10_000
 log = get_logger(__name__)
 
 
@@ -95,13 +99,8 @@ def scan(
         with store.read() as session:
             lens = make_lens(session, settings, key)
             newest = _newest_observation(session, name)
-        after = 0
-        while True:
-            with store.begin() as session:
-                lease.renew(session)
-                ids = list(session.scalars(candidates(name, after, now, _PAGE)))
-            if not ids:
-                break
+            found = _listed(session, name, now)
+        for ids in pages(found, _PAGE):
             _judge_page(
                 ids,
                 lambda page: _scan_page(store, lease, page, lens, settings, now),
@@ -109,9 +108,8 @@ def scan(
                 counts,
             )
             failpoints.hit("scan.page")
-            after = ids[-1]
             counts.scanned += len(ids)
-            progress("relations", counts.scanned)
+            progress("relations", counts.scanned, len(found))
             run.counts = counts.as_json()
         with store.begin() as session:
             lease.renew(session)
@@ -177,37 +175,44 @@ def rehearse(
                 _scan_case(session, case, lens, settings, now, page, write=False)
             return page
 
-        after = 0
-        while ids := list(session.scalars(candidates(name, after, now, _PAGE))):
+        found = _listed(session, name, now)
+        for ids in pages(found, _PAGE):
             _judge_page(ids, judge, lambda relation_id: session.get_one(tables.Relation, relation_id), counts)
             session.expunge_all()
-            after = ids[-1]
             counts.scanned += len(ids)
-            progress("relations", counts.scanned)
+            progress("relations", counts.scanned, len(found))
     return counts
 
 
-def candidates(source: str, after: int, now: datetime, limit: int) -> Select[int]:
+def _listed(session: Session, source: str, now: datetime) -> "array[int]":
+    """The candidates' ids, eight bytes each: there may be a million, and a query a page would look at all of them each time."""
+    return array("q", session.scalars(candidates(source, now).execution_options(yield_per=_LISTED_AT_ONCE)))
+
+
+def candidates(source: str, now: datetime) -> Select[int]:
     """Ids of relations a decision may have changed for, ascending: new versions, new observations, armed and holding."""
     relation, watch, reading = tables.Relation, tables.Watch, tables.Reading
     alive = (relation.retired_at.is_(None), relation.ends_at > now)
     unscanned = select(relation.id).where(relation.unscanned, relation.product_id.is_not(None))
+    folded = exists().where(
+        watch.relation_id == relation.id,
+        watch.kind == reading.kind,
+        watch.folded_observation >= reading.observation_id,
+    )
     observed = (
         select(relation.id)
         .join(reading, reading.product_id == relation.product_id)
-        .where(reading.unscanned, *alive, relation.watch_currency.is_not(None))
+        .where(reading.unscanned, ~folded, *alive, relation.watch_currency.is_not(None))
     )
     due = select(relation.id).join(watch).where(watch.armed, watch.holding, relation.status == 1, *alive)
     parts = [
-        part.join(tables.Customer, tables.Customer.id == relation.customer_id)
-        .where(relation.source == source, relation.id > after, tables.Customer.first_synced_at.is_not(None))
-        .order_by(relation.id)
-        .limit(limit)
-        .subquery()
+        part.join(tables.Customer, tables.Customer.id == relation.customer_id).where(
+            relation.source == source, tables.Customer.first_synced_at.is_not(None)
+        )
         for part in (unscanned, observed, due)
     ]
-    found = union(*(select(part.c.id) for part in parts)).subquery()
-    return select(found.c.id).order_by(found.c.id).limit(limit)
+    found = union(*parts).subquery()
+    return select(found.c.id).order_by(found.c.id)
 
 
 def _newest_observation(session: Session, source: str) -> int:

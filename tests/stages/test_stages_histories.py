@@ -148,7 +148,7 @@ def _firing(play: Play) -> set[int]:
 
 def _candidates(play: Play) -> set[int]:
     with play.store.read() as session:
-        return set(session.scalars(stage.candidates("main", 0, play.now, 500)))
+        return set(session.scalars(stage.candidates("main", play.now)))
 
 
 def _run(store: Store, history: list[Round], *, every_scan: bool = False, twice: bool = False) -> Play:

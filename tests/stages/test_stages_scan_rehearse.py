@@ -95,7 +95,7 @@ def test_every_page_is_rehearsed(sqlite_store: Store, monkeypatch: pytest.Monkey
     assert _fired(play) == [f"{number} price" for number in range(1, 6)]
     told: list[tuple[object, ...]] = []
     rehearse(sqlite_store, "main", play.settings, KEY, now=play.now, progress=lambda *what: told.append(what))
-    assert told == [("relations", 2), ("relations", 4), ("relations", 5)]
+    assert told == [("relations", done, 5) for done in (2, 4, 5)]
 
 
 def test_a_watch_that_cannot_be_judged_does_not_stop_a_rehearsal(store: Store) -> None:
