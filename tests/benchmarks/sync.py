@@ -5,68 +5,71 @@
 A process of its own serves the shop over HTTP on the loopback interface. Measured are a first import and a sync after
 `--changes` relations changed, each as a process of its own, and in the same run the floor of the import: the same JSON
 parsed by the json module and inserted into the same tables (customers, relations, their first versions) by bare
-`executemany` of the database's driver, a transaction a page, without HTTP, rules or products.
+`executemany` of the database's driver, a transaction a page, without HTTP, rules or products. `--scan` measures the first
+scan, too, which judges every watch.
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url
 
+from tests.benchmarks import measuring
 from tests.benchmarks.big_shop import PRODUCTS, BigShop
+from tests.benchmarks.measuring import Figures, stopwatch
 from tests.support.settings import load_text
 from worker.installation import Installation
 from worker.store import schema, tables
 from worker.store.session import Store
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
+_MODULE = "tests.benchmarks.sync"
 _PAGE = 1000  # customers, as the source begins with
 
 
 def main() -> None:
     """Run all of it, or one phase where this module starts itself."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser = measuring.parser(__doc__ or "")
     parser.add_argument("--relations", type=int, default=100_000)
     parser.add_argument("--changes", type=int, default=1_000)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--phase", help=argparse.SUPPRESS)
-    parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--scan", action="store_true", help="judge all that was imported, too")
     parser.add_argument("--shop", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.phase:
-        print(json.dumps(_PHASES[options.phase](options)))
-        return
-    figures = _measure(options)
-    if options.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:24} {value:,.3f}" if isinstance(value, float) else f"{name:24} {value:,}")
+    phases = {
+        "floor": lambda: _floor(options),
+        "sync": lambda: _sync(options, NOW),
+        "scan": lambda: _scan(options),
+        "delta": lambda: _sync(options, NOW + timedelta(minutes=5)),
+        "again": lambda: _sync(options, NOW + timedelta(hours=3)),
+    }
+    measuring.run(options, phases, lambda: _measure(options))
 
 
-def _measure(options: argparse.Namespace) -> dict[str, Any]:
+def _measure(options: argparse.Namespace) -> Figures:
     with (
         tempfile.TemporaryDirectory() as folder,
         _databases(options.database, Path(folder)) as new_database,
         _big_shop(options.relations) as (shop, touch),
     ):
-        floor = _phase("floor", options, new_database(), shop)
+
+        def phase(name: str, url: str) -> Figures:
+            return measuring.in_own_process(_MODULE, name, url=url, shop=shop, relations=options.relations)
+
+        floor = phase("floor", new_database())
         mirror = new_database()
-        first = _phase("sync", options, mirror, shop)
+        first = phase("sync", mirror)
+        scanned = phase("scan", mirror) if options.scan else {}
         touch(options.changes)
-        delta = _phase("delta", options, mirror, shop)
-        again = _phase("again", options, mirror, shop)
+        delta, again = phase("delta", mirror), phase("again", mirror)
     assert first["new"] == options.relations, first
     assert delta["changed"] == options.changes, delta
     return {
@@ -82,10 +85,11 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "delta_seconds": delta["seconds"],
         "delta_peak_rss_mb": delta["peak_rss_mb"],
         "nothing_changed_seconds": again["seconds"],
+        **{f"scan_{name}": value for name, value in scanned.items()},
     }
 
 
-def _floor(options: argparse.Namespace) -> dict[str, Any]:
+def _floor(options: argparse.Namespace) -> Figures:
     store = Store(options.url)
     schema.upgrade(store)
     insert = _sqlite_floor if store.is_sqlite else _postgres_floor
@@ -177,7 +181,7 @@ def _postgres_floor(cursor: Any, *rows: list[tuple[Any, ...]]) -> None:
         cursor.executemany(statement.replace("?", "%s"), many)
 
 
-def _sync(options: argparse.Namespace, now: datetime) -> dict[str, Any]:
+def _installation(options: argparse.Namespace) -> Installation:
     text = (
         f'[database]\nurl = "{options.url}"\n'
         f'[sources.main]\nurl = "{options.shop}"\ninterface = "graphql"\ncurrency = "EUR"\n'
@@ -185,39 +189,22 @@ def _sync(options: argparse.Namespace, now: datetime) -> dict[str, Any]:
     )
     if not options.url.startswith("sqlite"):
         text = f'hash_key = "{"k" * 32}"\n' + text
-    settings = load_text(text).settings
+    return Installation(load_text(text).settings)
+
+
+def _sync(options: argparse.Namespace, now: datetime) -> Figures:
     store = Store(options.url)
     schema.upgrade(store)
     store.dispose()
-    installation = Installation(settings)
-    began, worked = time.perf_counter(), time.process_time()
-    counts = installation.sync("main", now=now)
-    seconds = time.perf_counter() - began
-    installation.close()
-    return {
-        "seconds": seconds,
-        "new": counts.new,
-        "changed": counts.changed,
-        "cpu_seconds": time.process_time() - worked,
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    with closing(_installation(options)) as parts, stopwatch() as figures:
+        counts = parts.sync("main", now=now)
+    return figures | {"new": counts.new, "changed": counts.changed}
 
 
-_PHASES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "floor": _floor,
-    "sync": lambda options: _sync(options, NOW),
-    "delta": lambda options: _sync(options, NOW + timedelta(minutes=5)),
-    "again": lambda options: _sync(options, NOW + timedelta(hours=3)),
-}
-
-
-def _phase(name: str, options: argparse.Namespace, url: str, shop: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.benchmarks.sync", "--phase", name, "--url", url, "--shop", shop]
-    done = subprocess.run(
-        [*command, "--relations", str(options.relations)], check=True, stdout=subprocess.PIPE, text=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def _scan(options: argparse.Namespace) -> Figures:
+    with closing(_installation(options)) as parts, stopwatch() as figures:
+        counts = parts.scan("main", now=NOW)
+    return figures | {"watches": counts.scanned}
 
 
 @contextmanager
