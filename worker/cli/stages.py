@@ -232,14 +232,16 @@ def _exit_code(results: dict[str, Any]) -> int:
 def _enqueue(context: Context, as_json: bool, *calls: tuple[str, ...]) -> None:
     app = make_app(context.installation.settings)
     try:
-        ids = [app.send_task(f"worker.tasks.{name}", args=args, retry=False).id for name, *args in calls]
+        with app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0)  # somebody waits for the answer
+            tasks = [app.send_task(f"worker.tasks.{name}", args=args, connection=broker) for name, *args in calls]
     except OperationalError as problem:
         raise WatchpostError(f"broker.url: the broker can't be reached ({problem}); is it running?") from problem
     if as_json:
-        print_json({"task_ids": ids})
+        print_json({"task_ids": [task.id for task in tasks]})
     else:
-        for task_id in ids:
-            click.echo(task_id)
+        for task in tasks:
+            click.echo(task.id)
 
 
 def _moment(text: str | None) -> datetime:
