@@ -46,7 +46,7 @@ class Case:
     versions: list[tables.RelationVersion] = field(default_factory=list)
     """From the version folded last on."""
     observations: dict[int, list[tables.Observation]] = field(default_factory=dict)
-    """By reading id, ascending: what is not folded yet, and for new watches the whole stretch since ctime."""
+    """By reading id, ascending: what is not folded yet, and for new or changed watches the whole stretch since ctime."""
 
     def reading(self, kind: Kind, currency: str) -> tables.Reading | None:
         """The current reading, if the product is being observed in it."""
@@ -100,15 +100,18 @@ def _load_versions(session: Session, cases: Iterable[Case]) -> None:
 
 
 def _load_observations(session: Session, cases: Iterable[Case]) -> None:
-    """What is not folded yet; and since ctime where a watch is new or still needs its base price."""
+    """What is not folded yet; and since ctime where a watch may be new or still needs its base price.
+
+    A kind without a watch gets one only by a version: what happened to it before is loaded then, and not at every scan.
+    """
     after: dict[int, int] = {}
     since: dict[int, datetime] = {}
     for case in cases:
         for reading in case.readings.values():
             watch = case.watches.get(Kind(reading.kind))
-            if watch is None or case.versions or _lacks_base(case, watch, reading):
+            if case.versions or (watch is not None and _lacks_base(case, watch, reading)):
                 since[reading.id] = min(since.get(reading.id, case.relation.ctime), case.relation.ctime)
-            elif watch.folded_observation < reading.observation_id:
+            elif watch is not None and watch.folded_observation < reading.observation_id:
                 after[reading.id] = min(after.get(reading.id, watch.folded_observation), watch.folded_observation)
     found: dict[int, dict[int, tables.Observation]] = defaultdict(dict)
     for row in (*_newer(session, after), *_since(session, since)):
