@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from structlog.testing import capture_logs
 
 from tests.support.children import Child, hear_all
 from tests.support.waiting import wait_until
@@ -129,10 +130,41 @@ def test_a_late_holder_is_stopped_and_what_it_wrote_is_rolled_back(store: Store)
         assert session.scalars(select(func.count()).select_from(tables.Run)).one() == 0
 
 
-def test_an_expired_lease_is_lost_even_if_nobody_took_it_over(store: Store) -> None:
-    late = acquire(store, "sync:shop", EXPIRED)
-    with pytest.raises(LeaseLostError):
+def test_an_expired_lease_that_nobody_took_over_is_still_held(store: Store) -> None:
+    lease = acquire(store, "sync:shop", EXPIRED)
+    renew(store, lease)
+
+
+def test_it_is_kept_while_its_holder_does_not_write(store: Store) -> None:
+    """As when a shop takes longer to answer than the lease lasts."""
+    ttl = timedelta(seconds=0.6)
+    with single_flight(store, "sync:shop", ttl):
+        begun = ends(store, "sync:shop")
+        wait_until(lambda: ends(store, "sync:shop") > begun + 2 * ttl)
+        with pytest.raises(AlreadyRunningError):
+            acquire(store, "sync:shop", HOUR)
+    acquire(store, "sync:shop", HOUR)
+
+
+def test_a_lease_that_was_taken_over_is_not_kept(store: Store) -> None:
+    with pytest.raises(LeaseLostError), single_flight(store, "sync:shop", timedelta(seconds=0.3)) as late:
+        with store.begin() as session:
+            session.get_one(tables.Lease, "sync:shop").token = "another"
+        keeper = next(thread for thread in threading.enumerate() if thread.name == "lease sync:shop")
+        wait_until(lambda: not keeper.is_alive(), what="the keeper to give up")
         renew(store, late)
+
+
+def test_a_keeper_survives_a_database_that_fails_for_a_moment(sqlite_store: Store) -> None:
+    ttl = timedelta(seconds=0.6)
+    with capture_logs() as logs, single_flight(sqlite_store, "sync:shop", ttl):
+        with sqlite_store.begin() as session:
+            session.execute(text("ALTER TABLE lease RENAME TO elsewhere"))
+        wait_until(lambda: any(entry["event"] == "lease not renewed" for entry in logs))
+        with sqlite_store.begin() as session:
+            session.execute(text("ALTER TABLE elsewhere RENAME TO lease"))
+        begun = ends(sqlite_store, "sync:shop")
+        wait_until(lambda: ends(sqlite_store, "sync:shop") > begun)
 
 
 def test_giving_back_a_lost_lease_leaves_the_new_one_alone(store: Store) -> None:

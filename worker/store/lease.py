@@ -1,12 +1,17 @@
-"""Single flight: one fenced, renewed lease per stage and source, living by the database's clock."""
+"""Single flight: one fenced, renewed lease per stage and source, living by the database's clock.
+
+The token is the fence: whoever takes a lease over writes another one. The time only says when that may be done.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from uuid import uuid4
 
+import structlog
 from sqlalchemy import ColumnElement, Interval, Update, bindparam, func, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from worker.errors import AlreadyRunningError, LeaseLostError
@@ -16,16 +21,20 @@ from worker.store.session import Store
 from worker.store.steady import steady
 from worker.store.types import UtcDateTime
 
+_FAREWELL = 5.0
+"""Seconds for the keeper to come to its end; one that hangs renews nothing that was given back."""
+_log = structlog.get_logger(__name__)
 
-def _renewal(now: ColumnElement[datetime], until: ColumnElement[datetime]) -> Update:
+
+def _renewal(until: ColumnElement[datetime]) -> Update:
     # Built once: each transaction of each stage runs it.
     lease = bare(tables.Lease)
-    held = (lease.c.name == bindparam("held"), lease.c.token == bindparam("by"), lease.c.lease_until > now)
+    held = (lease.c.name == bindparam("held"), lease.c.token == bindparam("by"))
     return update(lease).where(*held).values(lease_until=until).returning(lease.c.name)
 
 
-_BY_OUR_CLOCK = _renewal(bindparam("now", type_=UtcDateTime), bindparam("until", type_=UtcDateTime))
-_BY_ITS_CLOCK = _renewal(func.clock_timestamp(), func.clock_timestamp() + bindparam("ttl", type_=Interval))
+_BY_OUR_CLOCK = _renewal(bindparam("until", type_=UtcDateTime))
+_BY_ITS_CLOCK = _renewal(func.clock_timestamp() + bindparam("ttl", type_=Interval))
 
 
 class Lease:
@@ -41,14 +50,24 @@ class Lease:
         """Extend the lease inside the caller's transaction. Raises LeaseLostError where another process took over."""
         held = {"held": self.name, "by": self._token}
         if self._store.is_sqlite:
-            now = self._store.lease_now(session)
-            kept = session.execute(_BY_OUR_CLOCK, held | {"now": now, "until": now + self._ttl})
+            kept = session.execute(_BY_OUR_CLOCK, held | {"until": self._store.lease_now(session) + self._ttl})
         else:
             kept = session.execute(_BY_ITS_CLOCK, held | {"ttl": self._ttl})
         if kept.first() is None:
             raise LeaseLostError(
                 f"{self.name}: another process took over while this one was held up; nothing was written since"
             )
+
+    def keep(self, done: Event) -> None:
+        """Renew it from time to time until `done`: its holder may wait for a shop longer than it lasts."""
+        while not done.wait(self._ttl.total_seconds() / 3):
+            try:
+                with self._store.begin() as session:
+                    self.renew(session)
+            except LeaseLostError:
+                return  # the holder finds out when it writes
+            except SQLAlchemyError as problem:
+                _log.warning("lease not renewed", lease=self.name, error=type(problem).__name__)
 
     @steady
     def release(self) -> None:
@@ -94,8 +113,12 @@ def _claim(store: Store, name: str, token: str, ttl: timedelta) -> None:
 @contextmanager
 def single_flight(store: Store, name: str, ttl: timedelta = timedelta(minutes=5)) -> Iterator[Lease]:
     """Hold the lease `name` for a block of work. Raises AlreadyRunningError where somebody else does."""
-    lease = acquire(store, name, ttl)
+    lease, done = acquire(store, name, ttl), Event()
+    keeper = Thread(target=lease.keep, args=(done,), name=f"lease {name}", daemon=True)
+    keeper.start()
     try:
         yield lease
     finally:
+        done.set()
+        keeper.join(_FAREWELL)
         lease.release()
