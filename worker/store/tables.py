@@ -38,6 +38,7 @@ class SourceState(Base):
     __tablename__ = "source_state"
     source: Mapped[str] = mapped_column(String(64), primary_key=True)
     first_synced_at: Mapped[datetime | None]
+    """When the first import ended: that of all customers, where an interface shows them all."""
     last_good_sync_at: Mapped[datetime | None]
     interface: Mapped[str | None] = mapped_column(String(16))
     """The interface it was last read through: cursors of another one mean nothing."""

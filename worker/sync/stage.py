@@ -22,6 +22,8 @@ from worker.sync.counts import SyncCounts
 from worker.sync.work import Work
 
 _PAGE = 1000
+_SHOWS_SOME = "jsonapi"
+"""The interface that shows the customers in the settings only; the others show all."""
 
 
 def sync(
@@ -82,6 +84,8 @@ def _prepare(work: Work, full: bool) -> None:
         if full or state.interface not in (None, work.shop.interface):
             passes.forget(session, work.name)
             validators.forget(session, work.name)
+        if state.interface == _SHOWS_SOME and work.shop.interface != _SHOWS_SOME:
+            state.first_synced_at = None  # whom it did not show is imported now, as in a shop that was never read
         state.interface = work.shop.interface
         work.imported = state.first_synced_at is not None
         anew = state.judged_by not in (None, judged_by)
