@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Text, cast, func, insert, select, text
 
 from tests.dispatch.dispatching import SOURCE, START, Dispatching, make_settings
 from tests.support.waiting import wait_until
@@ -272,6 +272,40 @@ def test_mails_end_when_their_window_is_over(play: Dispatching) -> None:
     with play.store.begin() as session:
         assert outbox.expire(session, START) == 1
     assert (play.mail(over).state, play.mail(open_still).state) == ("expired", "pending")
+
+
+def _copies(play: Dispatching, mail_id: int, number: int) -> None:
+    """So many more mails like this one; PostgreSQL only."""
+    table = tables.Mail.__table__
+    columns = [column for column in table.columns if column.name not in {"id", "message_id"}]
+    rows = select(cast(func.generate_series(1, number), Text), *columns).where(table.c.id == mail_id)
+    with play.store.begin() as session:
+        session.execute(insert(tables.Mail).from_select(["message_id", *columns], rows))
+
+
+def test_more_mails_expire_between_two_dispatches_than_a_statement_takes_parameters(postgres_store: Store) -> None:
+    play = Dispatching(postgres_store, make_settings(1))
+    _copies(play, play.add(expires_at=START), 65_535)
+    assert play.dispatch().expired == 65_536
+    assert set(play.states()) == {"expired"}
+
+
+@pytest.mark.parametrize("state", ["leased", "submitting"])
+def test_what_many_dead_dispatchers_left_is_taken_back_in_pieces(
+    play: Dispatching, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_AT_ONCE", 2)
+    play.add_many(5, state=state, lease_token="theirs", lease_until=START)
+    pieces = [_reap(play.store) for _ in range(4)]
+    assert [piece.unsent + piece.ambiguous for piece in pieces] == [2, 2, 1, 0]
+    assert set(play.states()) == {"pending"}
+
+
+def test_mails_expire_in_pieces_and_all_of_them(play: Dispatching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_AT_ONCE", 2)
+    play.add_many(5, expires_at=START)
+    assert play.dispatch().expired == 5
+    assert set(play.states()) == {"expired"}
 
 
 @pytest.mark.parametrize(

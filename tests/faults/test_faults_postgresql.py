@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
@@ -311,3 +311,31 @@ def test_what_can_not_be_mended_by_trying_again_is_explained_and_leaves_no_trace
     assert _runs(play, "scan")[-1] == "OperationalError"
     nothing_is_lost(postgres_store, [], mails=0, notifications=0)
     assert play.scan().fired == 3
+
+
+def test_a_statement_that_the_client_library_refuses_is_not_repeated(postgres_store: Store) -> None:
+    """Its error has no code, as that of a lost connection; but the connection is there."""
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        with postgres_store.begin() as session:
+            session.execute(select(tables.Mail.id).where(tables.Mail.id.in_(range(65_536))))
+
+    with pytest.raises(OperationalError):
+        steady(work, (0.0, 0.0))()
+    assert len(tries) == 1
+
+
+def test_work_that_finds_no_server_is_repeated(wire: Proxy) -> None:
+    wire.close()
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        with opened(f"postgresql+psycopg://postgres@127.0.0.1:{wire.port}/none") as store, store.begin() as session:
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(OperationalError):
+        steady(work, (0.0, 0.0))()
+    assert len(tries) == 3

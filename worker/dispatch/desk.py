@@ -53,12 +53,13 @@ class Desk:
             name: timedelta(minutes=shop.max_staleness_minutes) for name, shop in settings.sources.items()
         }
 
-    @steady
     def tidy(self) -> tuple[Reaped, int]:
         """Take back what died dispatchers left, and end what is too late; the latter's number is second."""
-        now = self._clock()
-        with self._store.begin() as session:
-            return self._reap(session, now), outbox.expire(session, now)
+        reaped = self._take_back()
+        expired = 0
+        while some := self._expire():
+            expired += some
+        return reaped, expired
 
     @steady
     def look(self) -> Outlook:
@@ -213,6 +214,18 @@ class Desk:
         """How many mails are pending, and why the way is closed, if it is."""
         with self._store.read() as session:
             return outbox.waiting(session), route.closed(session)
+
+    @steady
+    def _take_back(self) -> Reaped:
+        now = self._clock()
+        with self._store.begin() as session:
+            return self._reap(session, now)
+
+    @steady
+    def _expire(self) -> int:
+        now = self._clock()
+        with self._store.begin() as session:
+            return outbox.expire(session, now)
 
     def _reap(self, session: Session, now: datetime) -> Reaped:
         return outbox.reap(session, now=now, lease_now=self._store.lease_now(session), resend=self._resend)

@@ -21,6 +21,8 @@ Final = Literal["failed", "expired", "cancelled", "superseded", "suppressed", "h
 Held = tuple[int, str]
 """A mail's id and the token we hold it by."""
 
+_AT_ONCE = 1_000
+"""So many mails are changed in one transaction: statements take 65,535 parameters at most, and others wait for the locks."""
 _UNLEASED: dict[str, Any] = {"lease_token": None, "lease_until": None}
 _PLAIN = {"synchronize_session": False}  # rows a session has loaded keep what they had; refresh them
 
@@ -203,7 +205,10 @@ def release(session: Session, mail_id: int, token: str, *, next_attempt_at: date
 
 
 def reap(session: Session, *, now: datetime, lease_now: datetime, resend: bool) -> Reaped:
-    """Take back mails whose lease ran out: leased ones were never sent, submitting ones are ambiguous."""
+    """Take back mails whose lease ran out: leased ones were never sent, submitting ones are ambiguous.
+
+    What many dispatchers left that died at once takes several calls.
+    """
     run_out = (Mail.lease_token.is_not(None), Mail.lease_until <= lease_now)
     unsent = _locked(session, *run_out, Mail.state == "leased")
     if unsent:
@@ -221,7 +226,7 @@ def reap(session: Session, *, now: datetime, lease_now: datetime, resend: bool) 
 
 
 def expire(session: Session, now: datetime) -> int:
-    """End the mails whose retry window is over. Returns how many."""
+    """End some of the mails whose retry window is over. Returns how many; none are left when it is 0."""
     over = _locked(session, Mail.state == "pending", Mail.expires_at <= now)
     if over:
         session.execute(update(Mail).where(Mail.id.in_(over)).values(state="expired", settled_at=now))
@@ -271,7 +276,7 @@ def _in_doubt(resend: bool, now: datetime) -> dict[str, Any]:
 
 
 def _locked(session: Session, *conditions: ColumnElement[bool]) -> list[int]:
-    """The ids of these mails, without those another process is just changing: nobody waits, nobody counts twice."""
+    """The ids of some of these mails, without those another process is just changing: nobody waits, nobody counts twice."""
     # Not ordered: SQLite would read the whole table in that order, bytes and all. Who skips locks needs none.
-    rows = select(Mail.id).where(*conditions).with_for_update(skip_locked=True)
+    rows = select(Mail.id).where(*conditions).limit(_AT_ONCE).with_for_update(skip_locked=True)
     return list(session.scalars(rows))

@@ -47,5 +47,6 @@ def is_broken_off(problem: DBAPIError) -> bool:
     if not isinstance(problem, OperationalError):
         return False
     state: str | None = getattr(problem.orig, "sqlstate", "")  # SQLite's errors have none at all
-    # None comes from the client library: there is no connection, or it broke.
-    return state is None or (state[:2] in _BROKEN_OFF and state != _CANCELLED)
+    if state is None:  # it comes from the client library: no connection could be made, or it refuses the statement
+        return problem.statement is None
+    return state[:2] in _BROKEN_OFF and state != _CANCELLED
