@@ -1,6 +1,6 @@
 """What `watchpost outbox list` and `show` tell of the mails, ready for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -18,6 +18,8 @@ WHAT_TO_DO = {
     "ambiguous": "watchpost outbox list --ambiguous; they may have arrived twice: does the relay or the network break off?",
 }
 """By what is wrong with mails, what an operator can do about it (`status`, `doctor`)."""
+OPEN_STATES = ("pending", "leased", "submitting")
+"""Those of mails on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,17 @@ def listing(session: Session, wanted: Filter, now: datetime, limit: int) -> dict
 def ids(session: Session, wanted: Filter, now: datetime) -> Sequence[int]:
     """The ids of all that fit, ascending."""
     return session.scalars(select(Mail.id).where(*wanted.conditions(now)).order_by(Mail.id)).all()
+
+
+def stranded(session: Session, known: Collection[str]) -> dict[str, int]:
+    """By shop that is not among the `known` ones, how many mails are on their way: nothing is sent for it, ever."""
+    rows = session.execute(
+        select(Mail.source, func.count())
+        .where(Mail.state.in_(OPEN_STATES), Mail.source.not_in(sorted(known)))
+        .group_by(Mail.source)
+        .order_by(Mail.source)
+    )
+    return {str(source): int(count) for source, count in rows}
 
 
 def show(session: Session, mail_id: int) -> dict[str, Any]:

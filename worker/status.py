@@ -8,10 +8,9 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from worker.heartbeat import late
+from worker.outbox_view import OPEN_STATES, stranded
 from worker.settings import Settings
 from worker.store import tables
-
-OPEN_STATES = ("pending", "leased", "submitting")
 
 
 def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -25,8 +24,9 @@ def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any
         "sources": {name: _source(session, settings, name, now) for name in sorted(settings.sources)},
         "notifications": _grouped(session, tables.Notification.state),
         "mails": _mails(session),
+        "mails_of_unknown_sources": stranded(session, settings.sources),
         "suppressed_addresses": session.scalar(select(func.count()).select_from(tables.Suppression)),
-        "runs": _last_runs(session),
+        "runs": _last_runs(session, settings),
     }
 
 
@@ -96,10 +96,12 @@ def _mails(session: Session) -> dict[str, Any]:
     return {**counts, "ambiguous": ambiguous or 0, "oldest_open": oldest}
 
 
-def _last_runs(session: Session) -> list[dict[str, Any]]:
+def _last_runs(session: Session, settings: Settings) -> list[dict[str, Any]]:
     newest = select(func.max(tables.Run.id)).group_by(tables.Run.stage, tables.Run.source)
     rows = session.scalars(
-        select(tables.Run).where(tables.Run.id.in_(newest)).order_by(tables.Run.stage, tables.Run.source)
+        select(tables.Run)
+        .where(tables.Run.id.in_(newest), tables.Run.source.in_(["", *settings.sources]))
+        .order_by(tables.Run.stage, tables.Run.source)
     )
     return [
         {

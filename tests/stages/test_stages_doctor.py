@@ -23,7 +23,7 @@ def _found(play: Play, tolerated: int = 0) -> list[Finding]:
             *inside.sources(session, play.settings, play.now),
             *inside.stages(session, play.settings, play.now),
             *inside.way(session),
-            *inside.mails(session, play.now, tolerated),
+            *inside.mails(session, play.settings, play.now, tolerated),
             *inside.relations(session, play.settings),
         ]
 
@@ -176,6 +176,29 @@ def test_a_sync_that_fails_is_told_with_its_error(sqlite_store: Store) -> None:
     (problem,) = _problems(play)
     assert "stage sync main" in problem
     assert "no answer within 30 seconds" in problem
+
+
+def _without_its_shop(play: Play) -> None:
+    play.settings = play.settings.model_copy(update={"sources": {"other": play.settings.sources["main"]}})
+
+
+def test_what_a_shop_complained_about_is_no_problem_once_it_is_out_of_the_settings(store: Store) -> None:
+    play = _working(store)
+    with pytest.raises(LookupError), record_run(store, "sync", "main", play.now):
+        raise LookupError("is no shop")
+    assert any("is no shop" in problem for problem in _problems(play))
+    _without_its_shop(play)
+    assert not any("is no shop" in problem for problem in _problems(play))
+    assert "main" not in {run["source"] for run in play.status()["runs"]}
+
+
+def test_mails_of_a_shop_that_is_out_of_the_settings_are_a_problem(store: Store) -> None:
+    play = _working(store)
+    _mail(play, state="pending", settled_at=None)
+    assert play.status()["mails_of_unknown_sources"] == {}
+    _without_its_shop(play)
+    assert "mails: 1 of the shop main, which is not in the settings: they are never sent" in _problems(play)
+    assert play.status()["mails_of_unknown_sources"] == {"main": 1}
 
 
 def test_quarantined_relations_are_noted_by_reason_with_an_example(store: Store) -> None:

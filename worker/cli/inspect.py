@@ -62,6 +62,10 @@ def status(context: Context, as_json: bool) -> None:
     for name, what_to_do in WHAT_TO_DO.items():
         if told["mails"].get(name):
             out.print(f"  [red]{name}[/]: {what_to_do}")
+    for name, count in told["mails_of_unknown_sources"].items():
+        out.print(
+            f"  [red]{count} of {escape(name)}[/], which is not in the settings: never sent; see: watchpost doctor"
+        )
     out.print(f"[b]notifications[/] {_line(told['notifications'])}")
     for run in told["runs"]:
         took = f"{run['seconds']:.1f} s" if run["seconds"] is not None else "has not ended"

@@ -61,7 +61,7 @@ def _inside(parts: Installation, now: datetime, tolerated: int) -> list[Finding]
                 *inside.sources(session, parts.settings, now),
                 *inside.stages(session, parts.settings, now),
                 *inside.way(session),
-                *inside.mails(session, now, tolerated),
+                *inside.mails(session, parts.settings, now, tolerated),
                 *inside.relations(session, parts.settings),
             ]
     except DBAPIError as problem:

@@ -10,13 +10,12 @@ from worker.dispatch import route
 from worker.doctor.finding import Finding, Level
 from worker.domain.reasons import SENTENCES, Reason
 from worker.heartbeat import late
-from worker.outbox_view import WHAT_TO_DO
+from worker.outbox_view import OPEN_STATES, WHAT_TO_DO, stranded
 from worker.settings import Settings
 from worker.store.tables import Mail, Relation, Run, SourceState, Switch
 
 _LATELY = timedelta(days=1)
 """What ended in a state that nobody wants is shown so long; after that it stays in `status` and `outbox list`."""
-_OPEN = ("pending", "leased", "submitting")
 _NOTABLE_GAP = timedelta(minutes=1)
 
 
@@ -42,7 +41,7 @@ def sources(session: Session, settings: Settings, now: datetime) -> Iterator[Fin
 
 
 def stages(session: Session, settings: Settings, now: datetime) -> Iterator[Finding]:
-    """Did every stage run in time, and did its last run come to a good end?"""
+    """Did every stage run in time, and did its last run come to a good end? Only of shops in the settings."""
     behind = late(session, settings, now)
     for stage in behind:
         since = f"has not run since {_moment(stage.since)}" if stage.since else "has never run"
@@ -50,7 +49,8 @@ def stages(session: Session, settings: Settings, now: datetime) -> Iterator[Find
         yield Finding(name, Level.PROBLEM, since, "do beat, worker and broker run?")
     newest = select(func.max(Run.id)).group_by(Run.stage, Run.source)
     failed = 0
-    for run in session.scalars(select(Run).where(Run.id.in_(newest)).order_by(Run.stage, Run.source)):
+    last = select(Run).where(Run.id.in_(newest), Run.source.in_(["", *settings.sources]))
+    for run in session.scalars(last.order_by(Run.stage, Run.source)):
         errors = [run.error] if run.error else (run.counts or {}).get("errors") or []
         if errors:
             failed += 1
@@ -78,10 +78,10 @@ def way(session: Session) -> Iterator[Finding]:
         yield Finding("way to the relay", Level.GOOD, "open")
 
 
-def mails(session: Session, now: datetime, tolerated: int) -> Iterator[Finding]:
+def mails(session: Session, settings: Settings, now: datetime, tolerated: int) -> Iterator[Finding]:
     """Are there mails that somebody has to look at?"""
     lately = Mail.settled_at > now - _LATELY
-    in_doubt = and_(Mail.ambiguous_attempts > 0, Mail.state != "held", or_(Mail.state.in_(_OPEN), lately))
+    in_doubt = and_(Mail.ambiguous_attempts > 0, Mail.state != "held", or_(Mail.state.in_(OPEN_STATES), lately))
     counts = {
         name: session.scalar(select(func.count()).select_from(Mail).where(condition)) or 0
         for name, condition in {
@@ -104,7 +104,12 @@ def mails(session: Session, now: datetime, tolerated: int) -> Iterator[Finding]:
     if counts["expired"]:
         text = f"{counts['expired']} expired since yesterday: they could not be sent in time"
         yield Finding("mails", Level.NOTE, text, "watchpost outbox list --state expired --newer 3d")
-    if not any(counts.values()):
+    left_behind = stranded(session, settings.sources)
+    for source, count in left_behind.items():
+        text = f"{count} of the shop {source}, which is not in the settings: they are never sent"
+        remedy = f"put [sources.{source}] back, or: watchpost outbox cancel --all --state pending --source {source}"
+        yield Finding("mails", Level.PROBLEM, text, remedy)
+    if not left_behind and not any(counts.values()):
         yield Finding("mails", Level.GOOD, "none is held, failed, ambiguous or expired")
 
 
