@@ -29,7 +29,9 @@ def demo(folder: Path) -> None:
     try:
         from worker.demo.play import play  # noqa: PLC0415 - its packages are an extra
     except ModuleNotFoundError as missing:
-        raise WatchpostError(f"the demo needs {missing.name}; install it with: pip install 'watchpost[demo]'") from None
+        raise WatchpostError(
+            f"the demo needs {missing.name}; install it with: pip install '.[demo]', in a checkout of Watchpost"
+        ) from None
     for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in what a script starts in the background
         signal.signal(number, _interrupt)
     surprises = play(folder, out.print)

@@ -213,7 +213,9 @@ def _needing_the_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        raise WatchpostError("The shop needs Starlette and uvicorn: install watchpost[demo].") from error
+        raise WatchpostError(
+            "The shop needs Starlette and uvicorn: pip install '.[demo]' in a checkout of Watchpost."
+        ) from error
 
 
 def _announce(url: str, folder: Path, tokens: dict[str, str], csrf: bool) -> None:
