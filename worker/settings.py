@@ -273,6 +273,30 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("smtp")
+    @classmethod
+    def _can_be_waited_for(cls, value: Smtp, info: ValidationInfo) -> Smtp:
+        broker, longest = info.data.get("broker"), value.timeout_seconds + value.data_timeout_seconds
+        if isinstance(broker, Broker) and broker.task_time_limit_seconds < 2 * longest:
+            raise ValueError(
+                f"timeout_seconds + data_timeout_seconds ({longest:g}) must be at most half of broker.task_time_limit_seconds "
+                f"({broker.task_time_limit_seconds}), or a task would be killed with a mail on its way; raise that one or "
+                "shorten the time-outs"
+            )
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _are_read_often_enough(cls, value: dict[str, Shop], info: ValidationInfo) -> dict[str, Shop]:
+        schedule = info.data.get("schedule")
+        for name, shop in value.items():
+            if isinstance(schedule, Schedule) and shop.max_staleness_minutes * 60 <= schedule.sync_seconds:
+                raise ValueError(
+                    f"{name}.max_staleness_minutes ({shop.max_staleness_minutes:g}) must be longer than "
+                    f"schedule.sync_seconds ({schedule.sync_seconds:g}), or mails would wait for a sync most of the time"
+                )
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,

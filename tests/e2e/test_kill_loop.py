@@ -52,6 +52,7 @@ lease_seconds = 4.5
 [sources.main]
 url = "http://127.0.0.1:9/jsonapi"
 currency = "EUR"
+max_staleness_minutes = 10000
 """
 UNFINISHED = ("pending", "leased", "submitting")
 

@@ -20,6 +20,14 @@ from worker.installation import Installation
 from worker.store import tables
 from worker.store.session import Store
 
+SHORT_TASKS = """
+[broker]
+task_time_limit_seconds = 100
+[smtp]
+timeout_seconds = 10
+data_timeout_seconds = 20
+"""
+
 
 @pytest.fixture
 def soft_time_limit() -> Iterator[None]:
@@ -60,7 +68,7 @@ def test_a_composer_whose_time_is_over_blames_no_customer(store: Store, soft_tim
 
 
 def test_dispatch_begins_no_further_mail_once_half_of_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = Installation(load_text("[broker]\ntask_time_limit_seconds = 100").settings)
+    parts = Installation(load_text(SHORT_TASKS).settings)
     monkeypatch.setattr(tasks, "installation", lambda: parts)
     with freeze_time(datetime(2026, 3, 1, tzinfo=UTC), real_asyncio=True) as clock:
         stop = tasks._enough()
@@ -118,5 +126,5 @@ def test_messages_are_json_in_utc_and_nothing_is_answered() -> None:
 
 
 def test_a_task_is_told_that_its_time_is_over_before_it_is_killed() -> None:
-    conf = make_app(load_text("[broker]\ntask_time_limit_seconds = 100").settings).conf
+    conf = make_app(load_text(SHORT_TASKS).settings).conf
     assert (conf.task_soft_time_limit, conf.task_time_limit) == (90, 100)

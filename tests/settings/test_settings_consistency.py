@@ -19,6 +19,20 @@ def test_a_lease_just_longer_than_both_time_outs_will_do() -> None:
     assert load_text("[smtp]\ntimeout_seconds = 300\ndata_timeout_seconds = 599.5").settings.smtp.lease_seconds == 900
 
 
+def test_a_task_may_live_twice_as_long_as_a_mail_may_take() -> None:
+    (problem,) = refusals("[broker]\ntask_time_limit_seconds = 1439")
+    assert problem.startswith(
+        "smtp: timeout_seconds + data_timeout_seconds (720) must be at most half of broker.task_time_limit"
+    )
+    assert load_text("[broker]\ntask_time_limit_seconds = 1440").settings.broker.task_time_limit_seconds == 1440
+
+
+def test_a_shop_is_read_more_often_than_its_data_grows_stale() -> None:
+    (problem,) = refusals(f"[schedule]\nsync_seconds = 60\n{SHOP}max_staleness_minutes = 1")
+    assert problem.startswith("sources: shop.max_staleness_minutes (1) must be longer than schedule.sync_seconds (60)")
+    assert load_text(f"[schedule]\nsync_seconds = 60\n{SHOP}max_staleness_minutes = 1.1").settings.sources
+
+
 def test_a_password_is_never_sent_in_clear_text() -> None:
     (problem,) = refusals('[smtp]\nhost = "relay.test"\ntls = "none"\nusername = "u"\npassword = "p"')
     assert problem.startswith('smtp.tls: "none" would send the password in clear text; use "starttls" or "tls"')
