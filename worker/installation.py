@@ -156,10 +156,14 @@ class Installation:
         return rehearse(self.store, name, self.settings, self.key, now=now, progress=progress)
 
     @_stage
-    def compose(self, *, now: datetime, progress: Progress = silent) -> ComposeCounts:
-        """Compose the mails that are due. Raises SettingsError without a sender address."""
+    def compose(self, *, now: datetime, at_once: bool = False, progress: Progress = silent) -> ComposeCounts:
+        """Compose the mails that are due; `at_once` those, too, that would wait for more news to go with them.
+
+        Raises SettingsError without a sender address.
+        """
         require_sender(self.settings)
-        return compose(self.store, self.settings, self.renderer, self.key, now=now, progress=progress)
+        settings = _without_digest_wait(self.settings) if at_once else self.settings
+        return compose(self.store, settings, self.renderer, self.key, now=now, progress=progress)
 
     @_stage
     def dispatch(
@@ -184,7 +188,6 @@ class Installation:
         return counts
 
     @_stage
-    @_stage
     def tidy(self, *, now: datetime, progress: Progress = silent) -> TidyCounts:
         """Forget what the settings don't keep."""
         return tidy(self.store, self.settings.retention, now=now, progress=progress)
@@ -193,12 +196,12 @@ class Installation:
         """What a tidy would forget, writing nothing."""
         return rehearse_tidy(self.store, self.settings.retention, now=now)
 
-    def without_digest_wait(self) -> None:
-        """A run by hand composes at once what fires in it."""
-        mail = self.settings.mail.model_copy(update={"digest_wait_seconds": 0})
-        self.settings = self.settings.model_copy(update={"mail": mail})
-
     def close(self) -> None:
         """Give back the database connections."""
         if "store" in self.__dict__:
             self.store.dispose()
+
+
+def _without_digest_wait(settings: Settings) -> Settings:
+    mail = settings.mail.model_copy(update={"digest_wait_seconds": 0})
+    return settings.model_copy(update={"mail": mail})

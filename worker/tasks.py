@@ -55,11 +55,19 @@ def _going_on(what: str, done: int, total: int | None = None) -> None:  # noqa: 
 
 
 @shared_task(name="worker.tasks.sync")
-def sync(source: str) -> dict[str, Any]:
-    """Mirror one shop."""
+def sync(source: str, *, by_hand: bool = False, accept_shrink: bool = False, full: bool = False) -> dict[str, Any]:
+    """Mirror one shop. `by_hand`: an operator asks for it, so that a shop that did not answer lately is asked, too."""
 
     def work() -> dict[str, Any]:
-        return installation().sync(source, now=utc_now(), scheduled=True, progress=_going_on).as_json()
+        counts = installation().sync(
+            source,
+            now=utc_now(),
+            accept_shrink=accept_shrink,
+            full=full,
+            scheduled=not by_hand,
+            progress=_going_on,
+        )
+        return counts.as_json()
 
     return _report("sync", source, work)
 
@@ -71,9 +79,13 @@ def scan(source: str) -> dict[str, Any]:
 
 
 @shared_task(name="worker.tasks.compose")
-def compose() -> dict[str, Any]:
-    """Compose the mails that are due."""
-    return _report("compose", "", lambda: asdict(installation().compose(now=utc_now(), progress=_going_on)))
+def compose(*, at_once: bool = False) -> dict[str, Any]:
+    """Compose the mails that are due; `at_once` those, too, that would wait for more news."""
+
+    def work() -> dict[str, Any]:
+        return asdict(installation().compose(now=utc_now(), at_once=at_once, progress=_going_on))
+
+    return _report("compose", "", work)
 
 
 @shared_task(name="worker.tasks.dispatch")
@@ -99,11 +111,11 @@ def tidy() -> dict[str, Any]:
 
 @shared_task(name="worker.tasks.run")
 def run() -> dict[str, Any]:
-    """All four stages, one after the other (`watchpost run --queue`)."""
+    """All four stages, one after the other, as `watchpost run` does them (`watchpost run --queue`)."""
     names = installation().source_names()
     return {
-        "sync": {name: sync(name) for name in names},
+        "sync": {name: sync(name, by_hand=True) for name in names},
         "scan": {name: scan(name) for name in names},
-        "compose": compose(),
+        "compose": compose(at_once=True),
         "dispatch": dispatch(),
     }

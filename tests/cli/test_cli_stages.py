@@ -1,17 +1,24 @@
 """Manual runs: what they do, print and exit with."""
 
+import json
+from base64 import b64decode
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from celery.beat import ScheduleEntry
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import TOKEN, Run
 from tests.support.smtp import SmtpSink
+from worker import tasks
 from worker.app import make_app
 from worker.configuration import load
+from worker.installation import Installation
 from worker.shopserver.store import ShopStore
+from worker.store import tables
 from worker.store.lease import single_flight
 from worker.store.session import Store
 
@@ -64,6 +71,11 @@ def test_a_dry_run_at_a_later_time_knows_that_the_watch_will_have_expired(
     assert ask("scan", "--dry-run", "--at", "2099-01-01T00:00:00+00:00")["main"]["would_fire"] == []
 
 
+def test_a_dry_run_is_not_queued(imported: Run) -> None:
+    """It would be a real one."""
+    assert "don't go together" in imported("scan", "--dry-run", "--queue", code=2).stderr
+
+
 def test_a_time_goes_with_a_dry_run_only(imported: Run) -> None:
     assert "--dry-run" in imported("scan", "--at", "2026-01-01", code=2).stderr
     assert "no ISO 8601 time" in imported("scan", "--dry-run", "--at", "soon", code=2).stderr
@@ -81,6 +93,16 @@ def test_a_shop_that_is_down_fails_the_sync_and_names_it(imported: Run, monkeypa
     failed = imported("sync", code=1)
     assert "sync main" in failed.stdout
     assert "ConnectError" in failed.stderr
+
+
+def test_a_shop_without_customers_to_ask_fails_and_says_what_to_add(
+    imported: Run, config_text: Callable[[str, str], None], ask: Callable[..., Any]
+) -> None:
+    config_text(f'[sources.main.customers.anna]\ntoken = "{TOKEN}"\n', "")
+    for options in ((), ("--check",)):
+        failed = imported("sync", *options, code=1)
+        assert "add [sources.main.customers.NAME]" in failed.stdout + failed.stderr
+    assert "retired" not in ask("status")["sources"]["main"]["relations"]
 
 
 def test_an_unknown_source_is_named_with_the_known_ones(imported: Run) -> None:
@@ -101,6 +123,27 @@ def test_without_a_sender_nothing_is_composed_and_the_key_is_named(
 def test_queueing_without_a_broker_is_a_clear_error(imported: Run, config_text: Callable[[str, str], None]) -> None:
     config_text("[mail]", '[broker]\nurl = "redis://127.0.0.1:9/0"\n[mail]')
     assert "broker.url" in imported("sync", "--queue", code=1).stderr
+
+
+def test_a_queued_run_does_what_a_run_does(
+    imported: Run, config: Path, shop: ShopStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without waiting for a digest, and asking a shop that is left alone."""
+    shop.set_price("lamp", "EUR", "95.00")
+    with closing(Installation(load(config, {}).settings)) as parts:
+        monkeypatch.setattr(tasks, "installation", lambda: parts)
+        with parts.store.begin() as session:
+            session.get_one(tables.SourceState, "main").resting_until = datetime(2099, 1, 1, tzinfo=UTC)
+        stages = tasks.run()
+    assert (stages["compose"]["mails"], stages["dispatch"]["sent"]) == (1, 1)
+
+
+def test_what_is_asked_for_is_queued(imported: Run, tmp_path: Path) -> None:
+    """A run by hand asks a shop, too, that is left alone for now, and its options go along."""
+    imported("sync", "main", "--full", "--accept-shrink", "--queue")
+    (message,) = (tmp_path / "watchpost-data" / "broker" / "messages").iterdir()
+    body = json.loads(b64decode(json.loads(message.read_bytes())["body"]))
+    assert body[:2] == [[], {"source": "main", "by_hand": True, "accept_shrink": True, "full": True}]
 
 
 def test_queueing_prints_the_task_ids(imported: Run, ask: Callable[..., Any]) -> None:

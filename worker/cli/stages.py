@@ -26,6 +26,8 @@ from worker.errors import AlreadyRunningError, WatchpostError
 from worker.scan import Hit
 from worker.tasks import utc_now
 
+_NOTHING_TO_SEE = "--dry-run and --queue don't go together: a worker prints nothing."
+
 _source = click.argument("source", required=False)
 
 
@@ -54,7 +56,8 @@ def sync(
             raise click.UsageError("--check reads nothing and changes nothing: it goes with none of the other options.")
         sys.exit(checking.check(context.installation, names, as_json))
     if queue:
-        _enqueue(context, as_json, *(("sync", name) for name in names))
+        how = {"by_hand": True, "accept_shrink": accept_shrink, "full": full}
+        _enqueue(context, as_json, *(("sync", {"source": name, **how}) for name in names))
         return
     with progress_bar(not as_json) as progress:
         results = _each(
@@ -69,7 +72,12 @@ def sync(
 @click.command()
 @_source
 @click.option("--dry-run", is_flag=True, help="Only print what would fire; nothing is written.")
-@click.option("--at", "moment", metavar="ISO-TIME", help="With --dry-run: decide as if it were this time.")
+@click.option(
+    "--at",
+    "moment",
+    metavar="ISO-TIME",
+    help="With --dry-run: decide as if it were this time (UTC unless it says otherwise).",
+)
 @queue_option
 @as_json_option
 @pass_context
@@ -78,9 +86,11 @@ def scan(context: Context, source: str | None, dry_run: bool, moment: str | None
     """Decide which watches fire (of all shops or one SOURCE) and write each decision once into the ledger."""
     if moment and not dry_run:
         raise click.UsageError("--at goes with --dry-run: the ledger is only written for the present.")
+    if dry_run and queue:
+        raise click.UsageError(_NOTHING_TO_SEE)
     names = context.installation.source_names(source)
     if queue:
-        _enqueue(context, as_json, *(("scan", name) for name in names))
+        _enqueue(context, as_json, *(("scan", {"source": name}) for name in names))
         return
     now = _moment(moment)
     with progress_bar(not as_json) as progress:
@@ -115,7 +125,7 @@ def scan(context: Context, source: str | None, dry_run: bool, moment: str | None
 def compose(context: Context, queue: bool, as_json: bool) -> None:
     """Compose one mail a customer from what fired."""
     if queue:
-        _enqueue(context, as_json, ("compose",))
+        _enqueue(context, as_json, ("compose", {}))
         return
     with progress_bar(not as_json) as progress:
         results = {"": asdict(context.installation.compose(now=utc_now(), progress=progress))}
@@ -130,7 +140,7 @@ def compose(context: Context, queue: bool, as_json: bool) -> None:
 def dispatch(context: Context, queue: bool, as_json: bool) -> None:
     """Send the mails that are due over SMTP."""
     if queue:
-        _enqueue(context, as_json, ("dispatch",))
+        _enqueue(context, as_json, ("dispatch", {}))
         return
     with progress_bar(not as_json) as progress:
         results = {"": dict(context.installation.dispatch(clock=utc_now, progress=progress))}
@@ -147,11 +157,11 @@ def tidy(context: Context, dry_run: bool, queue: bool, as_json: bool) -> None:
     """Forget old observations, texts of mails and runs, as [retention] in the settings says; never what a watch still needs."""
     if dry_run:
         if queue:
-            raise click.UsageError("--dry-run and --queue don't go together: a worker prints nothing.")
+            raise click.UsageError(_NOTHING_TO_SEE)
         rehearsed = _each([""], lambda _: asdict(context.installation.rehearse_tidy(now=utc_now())))
         _finish("tidy (dry run)", rehearsed, as_json)
     if queue:
-        _enqueue(context, as_json, ("tidy",))
+        _enqueue(context, as_json, ("tidy", {}))
         return
     with progress_bar(not as_json) as progress:
         results = _each([""], lambda _: asdict(context.installation.tidy(now=utc_now(), progress=progress)))
@@ -166,16 +176,15 @@ def tidy(context: Context, dry_run: bool, queue: bool, as_json: bool) -> None:
 def run(context: Context, queue: bool, as_json: bool) -> None:
     """All four stages, one after the other: sync, scan, compose (without waiting for a digest), dispatch."""
     if queue:
-        _enqueue(context, as_json, ("run",))
+        _enqueue(context, as_json, ("run", {}))
         return
     parts = context.installation
-    parts.without_digest_wait()
     names = parts.source_names()
     with progress_bar(not as_json) as progress:
         stages: dict[str, dict[str, Any]] = {
             "sync": _each(names, lambda name: parts.sync(name, now=utc_now(), progress=progress).as_json()),
             "scan": _each(names, lambda name: parts.scan(name, now=utc_now(), progress=progress).as_json()),
-            "compose": _each([""], lambda _: asdict(parts.compose(now=utc_now(), progress=progress))),
+            "compose": _each([""], lambda _: asdict(parts.compose(now=utc_now(), at_once=True, progress=progress))),
             "dispatch": _each([""], lambda _: dict(parts.dispatch(clock=utc_now, progress=progress))),
         }
     if as_json:
@@ -229,12 +238,12 @@ def _exit_code(results: dict[str, Any]) -> int:
     return 3 if any(counts.get("already_running") for counts in results.values()) else 0
 
 
-def _enqueue(context: Context, as_json: bool, *calls: tuple[str, ...]) -> None:
+def _enqueue(context: Context, as_json: bool, *calls: tuple[str, dict[str, Any]]) -> None:
     app = make_app(context.installation.settings)
     try:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0)  # somebody waits for the answer
-            tasks = [app.send_task(f"worker.tasks.{name}", args=args, connection=broker) for name, *args in calls]
+            tasks = [app.send_task(f"worker.tasks.{name}", kwargs=how, connection=broker) for name, how in calls]
     except OperationalError as problem:
         raise WatchpostError(f"broker.url: the broker can't be reached ({problem}); is it running?") from problem
     if as_json:

@@ -152,6 +152,9 @@ class FrontendSource:
         return ShopError(f"{self.name}: no customer could be read: {unread[0].key}: {unread[0].error}")
 
     def _customers(self) -> list[tuple[str, settings.Account]]:
+        if not self._shop.customers:  # and if there were some, nobody says that they are gone
+            table = f"[sources.{self.name}.customers.NAME]"
+            raise ShopError(f"{self.name}: there is nobody to ask for; add {table} with a token or a cookie")
         return sorted(self._shop.customers.items())
 
     def _api(self, account: settings.Account | None) -> Api:
