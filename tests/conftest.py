@@ -25,8 +25,11 @@ BACKENDS = ["sqlite", "postgresql"]
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """A test process for each core, and one more: those that start services wait for them half of the time."""
-    return (os.cpu_count() or 1) + 1
+    """A test process for each core, and one more: those that start services wait for them half of the time.
+
+    Not more than there is work for: each has a PostgreSQL and a Redis of its own.
+    """
+    return min(os.cpu_count() or 1, 8) + 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
