@@ -146,10 +146,33 @@ def test_mail_test_names_a_bad_address_and_fails_without_a_relay(imported: Run, 
     imported("mail-test", "me@example.com", code=1)
 
 
-def test_a_relay_that_is_away_is_named_by_dispatch(imported: Run, shop: ShopStore, smtp_sink: SmtpSink) -> None:
+def test_a_relay_that_is_away_is_a_failure_until_no_mail_waits_for_it(
+    imported: Run, ask: Callable[..., Any], shop: ShopStore, smtp_sink: SmtpSink
+) -> None:
     shop.set_price("lamp", "EUR", "95.00")
     smtp_sink.close()
-    assert "closed: unreachable:connect_unreachable" in imported("run").stderr
+    assert "closed: unreachable:connect_unreachable" in imported("run", code=1).stderr
+    assert "watchpost resume" in imported("dispatch", code=1).stderr
+    assert ask("dispatch", code=1)["waiting"] == 1
+    imported("outbox", "cancel", "1")
+    imported("dispatch")
+
+
+def test_once_the_relay_is_mended_resume_lets_it_be_tried_at_once(
+    imported: Run,
+    ask: Callable[..., Any],
+    shop: ShopStore,
+    smtp_sink: SmtpSink,
+    config_text: Callable[[str, str], None],
+) -> None:
+    shop.set_price("lamp", "EUR", "95.00")
+    config_text("port = ", "port = 9 #")
+    imported("run", code=1)
+    config_text("port = 9 #", "port = ")
+    assert ask("dispatch", code=1)["sent"] == 0
+    assert "the next dispatch tries it" in imported("resume").stdout
+    assert ask("dispatch")["sent"] == 1
+    assert ask("resume")["relay_closed"] is False
 
 
 def test_init_may_be_repeated(run: Run, ask: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
 from worker.configuration import database_url, describe, require_sender
+from worker.dispatch import route
 from worker.dispatch.probe import send_one
 from worker.dispatch.route import PAUSED
 from worker.mail.address import parse_address
@@ -73,15 +74,20 @@ def pause(context: Context, reason: str, as_json: bool) -> None:
 @pass_context
 @explained
 def resume(context: Context, as_json: bool) -> None:
-    """Let mails leave again."""
+    """Let mails leave again after a pause; where the way to the relay is closed, let the next dispatch try it."""
     with context.installation.store.begin() as session:
         row = session.get(tables.Switch, PAUSED)
         if row is not None:
             session.delete(row)
+        closed = route.try_soon(session, utc_now())
     if as_json:
-        print_json({"paused": False})
-    else:
-        click.echo("Resumed." if row is not None else "It was not paused.")
+        print_json({"paused": False, "relay_closed": closed})
+        return
+    click.echo("Resumed." if row is not None else "It was not paused.")
+    if closed:
+        click.echo(
+            "The way to the relay is closed; the next dispatch tries it with one mail (at once: watchpost dispatch)"
+        )
 
 
 @click.command("mail-test")

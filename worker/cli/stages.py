@@ -226,16 +226,25 @@ def _print(title: str, results: dict[str, Any]) -> None:
         if paused == PAUSED:
             click.echo("  ! an operator paused the mails; they leave again after: watchpost resume", err=True)
         elif paused:
-            click.echo(f"  ! the way to the relay is closed: {paused}; it is tried again every few minutes", err=True)
+            click.echo(
+                f"  ! the way to the relay is closed: {paused}; it is tried again every few minutes, "
+                "and by the next dispatch after: watchpost resume",
+                err=True,
+            )
 
 
 def _exit_code(results: dict[str, Any]) -> int:
     if any(
-        counts.get("failed") or (counts.get("errors") and not counts.get("already_running"))
+        counts.get("failed") or _stuck(counts) or (counts.get("errors") and not counts.get("already_running"))
         for counts in results.values()
     ):
         return 1
     return 3 if any(counts.get("already_running") for counts in results.values()) else 0
+
+
+def _stuck(counts: dict[str, Any]) -> bool:
+    """Mails wait because of the relay, not because an operator wants them to."""
+    return bool(counts.get("waiting")) and counts.get("paused") not in (None, PAUSED)
 
 
 def _enqueue(context: Context, as_json: bool, *calls: tuple[str, dict[str, Any]]) -> None:

@@ -98,6 +98,17 @@ def open_again(session: Session) -> None:
     session.execute(delete(Switch).where(Switch.name.in_((ROUTE, PROBE))))
 
 
+def try_soon(session: Session, now: datetime) -> bool:
+    """Whoever comes next probes a closed way, however short ago that was done. False: it is not closed.
+
+    It stays closed till then, so that mails which were kept because of it are not judged before the relay works.
+    """
+    if session.get(Switch, ROUTE) is None:
+        return False
+    session.merge(Switch(name=PROBE, changed_at=now - _LONGEST))
+    return True
+
+
 def _patience(route: Switch, probe: Switch) -> timedelta:
     """Five minutes for a configuration; for a relay that is away as long as it has been away, within bounds."""
     if route.reason.partition(":")[0] == Fault.CONFIGURATION:
