@@ -10,6 +10,7 @@ from sqlalchemy import delete
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from tests.shop.contract.world import removed
 from tests.shopserver.front import Front
 from tests.support.admin_host import PASSWORD, USERNAME, Fault
 from tests.support.jsonadm.behind import AdminFront, admin_front
@@ -278,7 +279,7 @@ def test_records_that_are_held_back_do_not_seem_to_be_gone(admin: AdminFront) ->
     for ask in (
         lambda: list(source.products([Wanted("1", (ENGLISH,)), Wanted("2", (ENGLISH,))])),
         lambda: list(source.customers(["1", "2"])),
-        lambda: source.remove([("1", "1"), ("1", "2")]),
+        lambda: removed(source, [("1", "1"), ("1", "2")]),
     ):
         with pytest.raises(ShopAnswerError, match="1 of 2 records"):
             ask()
@@ -322,7 +323,7 @@ def test_what_belongs_to_somebody_else_is_not_removed(admin: AdminFront) -> None
     source = admin.connect()
     service = {"customer": "1", "domain": "service", "refid": "1"}
     admin.front.store.load({"relations": [service]})
-    assert source.remove([("1", "6"), ("2", "1"), ("1", "10"), ("1", "99")]) == {"99"}
+    assert removed(source, [("1", "6"), ("2", "1"), ("1", "10"), ("1", "99")]) == {"99"}
     assert relation_ids(source) == ALL
     assert [asked for asked in admin.host.asked if asked.method == "DELETE"] == []
 
@@ -339,9 +340,9 @@ def test_what_the_shop_says_about_a_removal_does_not_count(admin: AdminFront) ->
     for status in (200, 500):
         admin.host.faults[:] = [claims(status)]
         with pytest.raises(ShopError, match="DELETE /admin/default/jsonadm/customer/lists"):
-            source.remove([("1", "1")])
+            removed(source, [("1", "1")])
     admin.host.faults.clear()
-    assert source.remove([("1", "1"), ("1", "2")]) == {"1", "2"}
+    assert removed(source, [("1", "1"), ("1", "2")]) == {"1", "2"}
     assert relation_ids(source) == ALL[2:]
 
 
@@ -354,7 +355,7 @@ def test_a_removal_whose_answer_is_lost_is_found_by_reading_back(admin: AdminFro
         return PlainTextResponse("", 502)
 
     admin.host.faults.append(lost)
-    assert admin.connect().remove([("1", "1")]) == {"1"}
+    assert removed(admin.connect(), [("1", "1")]) == {"1"}
 
 
 def test_reading_back_something_else_is_an_error(admin: AdminFront) -> None:
@@ -363,7 +364,7 @@ def test_reading_back_something_else_is_an_error(admin: AdminFront) -> None:
         "data": [{"id": "5", "type": "customer/lists", "attributes": {}}],
     }
     with pytest.raises(ShopAnswerError, match="answered with others"):
-        admin.connect().remove([("1", "1")])
+        removed(admin.connect(), [("1", "1")])
 
 
 @pytest.mark.parametrize("way", ["401", "403", "redirect", "page"])

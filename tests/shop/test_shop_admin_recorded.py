@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import httpx2
 import pytest
 
+from tests.shop.contract.world import removed
 from tests.support.jsonadm.behind import settings_for
 from tests.support.recorded_shop import answer_of, recorded
 from worker.domain.model import ProductReading, StockEntry, View
@@ -184,7 +185,7 @@ def test_a_removal_is_believed_after_reading_back(connect: Any) -> None:
         body["data"] = body["data"][kept]
         body["meta"]["total"] = len(body["data"])
     shop = Replay(customer_lists=[there, "198-adm-delete-bulk", left])
-    assert connect(shop).remove([("1", "1"), ("1", "2")]) == {"1"}
+    assert removed(connect(shop), [("1", "1"), ("1", "2")]) == {"1"}
     assert [asked.partition("?")[0] for asked in shop.asked[1:]] == [
         "GET customer/lists",
         "DELETE customer/lists",

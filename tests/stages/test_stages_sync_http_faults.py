@@ -6,6 +6,7 @@ next sync of a shop that is well again finds everything.
 
 import pytest
 import stamina
+from sqlalchemy import update
 
 from tests.shop.contract.interfaces import INTERFACES
 from tests.support.ill_case import GRAPHQL, JSONADM, JSONAPI, STEPS, Case, through
@@ -25,6 +26,7 @@ from tests.support.ill_shop import (
     silence,
 )
 from worker.errors import ShopRestingError
+from worker.shopserver import tables as shop_tables
 from worker.store import tables
 
 FAULTS: dict[str, tuple[Fault, str]] = {
@@ -137,7 +139,7 @@ def test_a_csrf_token_that_is_refused_once_is_renewed(case: Case, step: str) -> 
 @through(JSONAPI)
 def test_a_customer_whose_session_is_over_is_told_and_the_others_go_on(case: Case) -> None:
     """The shop shows a stranger an empty list; it takes nothing from the customer."""
-    token = f"Bearer {case.play.settings.sources['main'].customers['ben'].token.get_secret_value()}"  # type: ignore[union-attr]
+    token = _token_of_ben(case)
     (before,) = [row for row in case.play.rows(tables.Customer) if row.account == "ben"]
 
     async def a_stranger(asked: Asked, shop: Shop) -> Told:
@@ -163,14 +165,74 @@ def test_a_customer_whose_session_is_over_is_told_and_the_others_go_on(case: Cas
 )
 def test_a_removal_that_the_shop_refuses_is_told_and_tried_again(case: Case, told: Told) -> None:
     case.finds_everything()
-    expired = {"customer": "2", "domain": "product", "type": "watch", "refid": "12", "config": {"timeframe": "7"}}
-    case.play.world.store.load({"relations": [expired | {"ctime": "2026-11-01T00:00:00Z"}]})
-    case.play.configure(write_back=True)
+    _expire(case, "2")
     case.shop.falls_ill(always(told), "removal")
     counts = case.play.later(minutes=5).sync()
     assert counts.removed == 0
     (refusal,) = counts.errors
-    assert refusal.startswith("expired watches could not be removed in the shop: ")
+    assert "expired watches could not be removed in the shop: " in refusal
     assert "s3cret" not in refusal
     case.shop.recovers()
-    assert case.play.later(minutes=5).sync().removed == 1
+    assert case.play.later(minutes=5).sync().removed == 2
+
+
+def _token_of_ben(case: Case) -> str:
+    return f"Bearer {case.play.settings.sources['main'].customers['ben'].token.get_secret_value()}"  # type: ignore[union-attr]
+
+
+def _expire(case: Case, *customers: str) -> None:
+    """Each of these customers has a watch that is over (2, who is ben, has another), and the settings say to remove it."""
+    config = {"timeframe": "7", "price": "1", "currency": "EUR"}
+    ended = {"domain": "product", "type": "watch", "refid": "12", "config": config, "ctime": "2026-11-01T00:00:00Z"}
+    case.play.world.store.load({"relations": [ended | {"customer": customer} for customer in customers]})
+    case.play.configure(write_back=True)
+
+
+def _to_ben(case: Case, told: Told) -> Fault:
+    """The same answer to everything that customer ben asks."""
+    token = _token_of_ben(case)
+
+    async def fault(asked: Asked, shop: Shop) -> Told:
+        return told if asked.headers.get("authorization") == token else await shop()
+
+    return fault
+
+
+@through(JSONAPI)
+def test_a_customer_whose_watches_cannot_be_removed_is_no_obstacle_for_the_others(case: Case) -> None:
+    case.finds_everything()
+    _expire(case, "1", "2", "3")
+    case.shop.falls_ill(_to_ben(case, html(419, "s3cret")), "removal")
+    counts = case.play.later(minutes=5).sync()
+    assert counts.removed == 2
+    (refusal,) = counts.errors
+    assert refusal.startswith("ben: expired watches could not be removed in the shop: ")
+    case.shop.recovers()
+    assert case.play.later(minutes=5).sync().removed == 2
+
+
+@through(JSONAPI)
+def test_a_customer_the_shop_does_not_know_any_more_is_not_asked_to_remove_anything(case: Case) -> None:
+    case.finds_everything()
+    _expire(case, "2", "3")
+    case.play.configure(write_back=False)
+    case.play.sync()
+    case.play.configure(write_back=True)
+    case.shop.falls_ill(_to_ben(case, html(401, "s3cret")))
+    counts = case.play.later(minutes=5).sync()
+    assert (counts.unread, counts.removed) == (1, 1)
+    assert len(counts.errors) == 1
+
+
+@through(JSONAPI, JSONADM)
+def test_of_a_customer_who_is_switched_off_watches_are_removed_where_no_login_of_his_is_needed(case: Case) -> None:
+    case.finds_everything()
+    _expire(case, "2", "3")
+    case.play.configure(write_back=False)
+    case.play.sync()
+    with case.play.world.store.begin() as session:
+        session.execute(update(shop_tables.Customer).where(shop_tables.Customer.id == 2).values(status=0))
+    case.play.configure(write_back=True)
+    counts = case.play.later(minutes=5).sync()
+    assert counts.removed == (1 if case.host is None else 3)
+    assert counts.errors == ()

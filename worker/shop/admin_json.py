@@ -92,19 +92,17 @@ class AdminJsonSource:
         """Products by id; disabled ones are delivered as such, deleted ones are Missing."""
         return self._products.read(wanted)
 
-    def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
+    def remove(self, relations: Sequence[tuple[str, str]]) -> Iterator[set[str]]:
         """Remove relations in batches. What belongs to another customer than named, or to another domain, is left alone."""
-        gone: set[str] = set()
         for start in range(0, len(relations), _REMOVED_AT_ONCE):
             owners = {relation_id: key for key, relation_id in relations[start : start + _REMOVED_AT_ONCE]}
             there = self._owners(owners)
             ours = [relation_id for relation_id, owner in there.items() if owner == owners[relation_id]]
             failure = self._delete(ours) if ours else None
             there = self._owners(owners) if ours else there
+            yield owners.keys() - there.keys()
             if failure is not None and not there.keys().isdisjoint(ours):
                 raise failure
-            gone |= owners.keys() - there.keys()
-        return gone
 
     def check(self) -> Check:
         """The login, and how many records of each kind it may read."""

@@ -104,20 +104,26 @@ class FrontendSource:
         """The same, on condition that it changed where an answer is recalled."""
         return self._products.answers(wanted, recall)
 
-    def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
-        """Remove relations, each as its own customer; those the shop does not show are left, for nobody can reach them."""
-        gone: set[str] = set()
+    def remove(self, relations: Sequence[tuple[str, str]]) -> Iterator[set[str] | Unread]:
+        """Remove relations, each as its own customer; those the shop does not show are left, for nobody can reach them.
+
+        Raises ShopUnreachableError after several customers in a row without an answer.
+        """
         by_account: dict[str, set[str]] = {}
         for key, relation_id in relations:
-            by_account.setdefault(key, set()).add(relation_id)
-        for key, ids in by_account.items():
             if key in self._shop.customers:
-                client = CustomerClient(self._api(self._shop.customers[key]), self._zone)
-                shown = sorted(ids & {relation.id for relation in client.fetch(*_DOMAINS).relations})
-                if shown:
-                    client.delete(*shown)
-                    gone.update(shown)
-        return gone
+                by_account.setdefault(key, set()).add(relation_id)
+        in_vain: list[Unread] = []
+        for key, ids in by_account.items():
+            try:
+                gone = self._remove(self._shop.customers[key], ids)
+            except ShopError as error:
+                in_vain.append(Unread(key, error))
+                yield in_vain[-1]
+                _give_up_in_silence(in_vain)
+            else:
+                in_vain.clear()
+                yield gone
 
     def check(self) -> Check:
         """Ask for every configured customer. Raises ShopError where none could be read."""
@@ -136,14 +142,20 @@ class FrontendSource:
         """Give back connections."""
         self._http.close()
 
+    def _remove(self, account: settings.Account, ids: set[str]) -> set[str]:
+        """Those of the ids that this customer saw and removed."""
+        client = CustomerClient(self._api(account), self._zone)
+        shown = ids & {relation.id for relation in client.fetch(*_DOMAINS).relations}
+        if shown:
+            client.delete(*sorted(shown))
+        return shown
+
     def _give_up_after(self, unread: Unread, others: Sequence[Unread]) -> None:
         """Raise where it is the shop that does not answer, rather than for this customer."""
         error = unread.error
         if self._discovery is None and isinstance(error, ShopUnreachableError | ShopAnswerError):
             raise error
-        silent = list(takewhile(_is_silence, reversed([*others, unread])))
-        if len(silent) == MAX_SILENT:
-            raise _silence(silent)
+        _give_up_in_silence([*others, unread])
 
     def _nobody(self, unread: Sequence[Unread]) -> ShopError:
         """What to raise where no customer at all could be read."""
@@ -192,6 +204,13 @@ class FrontendSource:
 
 def _is_silence(unread: Unread) -> bool:
     return isinstance(unread.error, ShopUnreachableError)
+
+
+def _give_up_in_silence(unread: Sequence[Unread]) -> None:
+    """Raise where the last several customers got no answer."""
+    silent = list(takewhile(_is_silence, reversed(unread)))
+    if len(silent) == MAX_SILENT:
+        raise _silence(silent)
 
 
 def _silence(unread: Sequence[Unread]) -> ShopUnreachableError:

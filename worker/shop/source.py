@@ -210,8 +210,12 @@ class Incremental(Protocol):
 class Remover(Protocol):
     """Removes relations in the shop (settings: write_back)."""
 
-    def remove(self, relations: Sequence[tuple[str, str]]) -> set[str]:
-        """Remove relations, given as (account key, relation id); returns the ids that are gone now, read back to be sure."""
+    def remove(self, relations: Sequence[tuple[str, str]]) -> Iterator[set[str] | Unread]:
+        """Remove relations, given as (account key, relation id).
+
+        Tells piece by piece which ids are gone now, read back to be sure, and which customer's could not be removed.
+        Raises ShopError where it is the shop that does not go on; what was told until then is true.
+        """
 
 
 @runtime_checkable

@@ -173,9 +173,10 @@ class Expired:
     account: str
 
 
-def expired_watches(session: Session, source: str, now: datetime, limit: int) -> list[Expired]:
+def expired_watches(session: Session, source: str, now: datetime, limit: int, *, by_customers: bool) -> list[Expired]:
     """Watches that ended by what the customer said, with no news of them on its way; the oldest first.
 
+    `by_customers`: only customers who can log in can remove theirs; the others' wait.
     A watch without a timeframe ends only for us, by our default, so it is not for us to remove.
     """
     relation, news = tables.Relation, tables.Notification
@@ -187,10 +188,13 @@ def expired_watches(session: Session, source: str, now: datetime, limit: int) ->
             (news.state == "pending") | tables.Mail.state.in_(("pending", "leased", "submitting", "held")),
         )
     )
+    customer = tables.Customer
+    reached = [customer.enabled, customer.unread_since.is_(None)] if by_customers else []
     rows = session.execute(
-        select(relation.id, relation.shop_id, tables.Customer.account)
-        .join(tables.Customer, tables.Customer.id == relation.customer_id)
+        select(relation.id, relation.shop_id, customer.account)
+        .join(customer, customer.id == relation.customer_id)
         .where(
+            *reached,
             relation.source == source,
             relation.retired_at.is_(None),
             relation.product_id.is_not(None),

@@ -1,7 +1,9 @@
 """Last step, where the settings ask for it: expired watches are removed in the shop, as its own job does."""
 
+from collections.abc import Sequence
+
 from worker.errors import ShopError
-from worker.shop.source import Remover
+from worker.shop.source import Remover, Unread
 from worker.store import retirement
 from worker.sync.work import Work
 
@@ -15,14 +17,25 @@ def remove_expired(work: Work) -> None:
     if not (work.shop.write_back and isinstance(source, Remover)):
         return
     with work.store.read() as session:
-        expired = retirement.expired_watches(session, work.name, work.now, _AT_ONCE)
+        expired = retirement.expired_watches(
+            session, work.name, work.now, _AT_ONCE, by_customers=work.incremental is None
+        )
     if not expired:
         return
+    ids = {watch.shop_id: watch.id for watch in expired}
+    failed = "expired watches could not be removed in the shop"
     try:
-        gone = source.remove([(watch.account, watch.shop_id) for watch in expired])
+        for gone in source.remove([(watch.account, watch.shop_id) for watch in expired]):
+            if isinstance(gone, Unread):
+                work.counts.errors += (f"{gone.key}: {failed}: {gone.error}",)
+            else:
+                _retire(work, [ids[shop_id] for shop_id in gone])
     except ShopError as refusal:
-        work.counts.errors += (f"expired watches could not be removed in the shop: {refusal}",)
-        return
-    with work.writing() as session:
-        ids = [watch.id for watch in expired if watch.shop_id in gone]
-        work.counts.removed = retirement.retire(session, ids, work.now)
+        work.counts.errors += (f"{failed}: {refusal}",)
+
+
+def _retire(work: Work, ids: Sequence[int]) -> None:
+    """At once, so that what comes after can't make us forget it."""
+    if ids:
+        with work.writing() as session:
+            work.counts.removed += retirement.retire(session, ids, work.now)

@@ -20,6 +20,7 @@ from tests.shop.contract.world import (
     products_told,
     read,
     relations_of,
+    removed,
 )
 from worker.domain.model import ProductReading
 from worker.shop.source import Feed, Incremental, Missing, Remover, Source, Wanted
@@ -273,17 +274,14 @@ def test_a_changed_customer_is_told_anew_and_a_changed_relation_does_not_matter(
 
 def test_what_is_removed_is_gone_and_nobody_elses_is_touched(removing: World) -> None:
     source = removing.connect()
-    assert isinstance(source, Remover)
     keys = {relation.id: account.key for account in accounts(pages_of(source)) for relation in account.relations}
-    gone = source.remove([(keys["1"], "1"), (keys["6"], "6"), (keys["1"], "10"), (keys["2"], "99")])
+    gone = removed(source, [(keys["1"], "1"), (keys["6"], "6"), (keys["1"], "10"), (keys["2"], "99")])
     assert gone - {"99"} == {"1", "6"}  # where inactive ones are hidden, nobody knows about 99
     assert set(removing.relations()) == {"2", "3", "4", "5", "7", "8", "9", "10", "11"}
 
 
 def test_nothing_to_remove_is_nothing_done(removing: World) -> None:
-    source = removing.connect()
-    assert isinstance(source, Remover)
-    assert source.remove([]) == set()
+    assert removed(removing.connect(), []) == set()
     assert len(removing.relations()) == 11
 
 

@@ -12,7 +12,19 @@ from sqlalchemy import select
 from tests.shop.contract.interfaces import Interface
 from tests.shopserver.front import Clock, plain
 from worker.domain.model import Customer, Price, ProductReading, Relation, StockEntry, View
-from worker.shop.source import Account, Changed, Disabled, Feed, Incremental, Missing, Page, Source, Wanted
+from worker.shop.source import (
+    Account,
+    Changed,
+    Disabled,
+    Feed,
+    Incremental,
+    Missing,
+    Page,
+    Remover,
+    Source,
+    Unread,
+    Wanted,
+)
 from worker.shopserver import tables
 from worker.shopserver.store import ShopStore
 
@@ -76,6 +88,16 @@ def relations_of(pages: Sequence[Page]) -> list[Relation]:
 
 def ids_of(pages: Sequence[Page]) -> list[str]:
     return [relation.id for relation in relations_of(pages)]
+
+
+def removed(source: Source, relations: Sequence[tuple[str, str]]) -> set[str]:
+    """Have relations removed, given as (account key, relation id); the ids that are gone. Nobody is an obstacle."""
+    assert isinstance(source, Remover)
+    gone: set[str] = set()
+    for told in source.remove(relations):
+        assert not isinstance(told, Unread)
+        gone |= told
+    return gone
 
 
 def people_of(source: Source, pages: Sequence[Page]) -> dict[str, Customer]:
