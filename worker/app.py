@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A worker.app worker` and `... beat`. Settings come from WATCHPOST_CONFIG and the environment.
+"""The Celery application, started by `worker/run_celery.py`. Settings come from WATCHPOST_CONFIG and the environment.
 
 Messages carry no data, they only wake a task up, and the next beat wakes it again: so losing the broker loses nothing, tasks are
 acknowledged early, results are ignored and nothing is ever scheduled in the broker.

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support import process, service
 from tests.support.waiting import wait_until
@@ -34,14 +35,15 @@ def test_the_demo_plays_its_script_leaves_the_mails_and_no_process(tmp_path: Pat
     assert _of_the_demo(folder) == []
 
 
-def test_an_interrupted_demo_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     child = service.start(
         [*service.COMMAND, "demo", "--out", "out"], cwd=tmp_path, env=service.environment(), log="demo.log"
     )
     try:
         wait_until(lambda: len(_of_the_demo(tmp_path / "out")) >= 2, timeout=60)
     finally:
-        code = process.stop(child, with_signal=signal.SIGINT, timeout=60)
+        code = process.stop(child, with_signal=number, timeout=60)
     assert code != 0
     assert _of_the_demo(tmp_path / "out") == []
 

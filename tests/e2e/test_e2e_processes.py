@@ -57,3 +57,13 @@ def test_what_a_child_leaves_behind_is_ended_too() -> None:
         wait_until(lambda: len(psutil.Process(child.pid).children()) == 1)
         (orphan,) = psutil.Process(child.pid).children()
     wait_until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+
+
+@pytest.mark.parametrize("number", [signal.SIG_IGN, signal.SIG_DFL], ids=["nohup", "a terminal"])
+def test_a_closed_terminal_ends_us_unless_nohup_was_asked_for(number: signal.Handlers) -> None:
+    before = signal.signal(signal.SIGHUP, number)
+    try:
+        asked = processes.stop_signals()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (signal.SIGHUP in asked) is (number is signal.SIG_DFL)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support import process
 from tests.support.children import CHECKOUT
 
-COMMAND = [sys.executable, "-c", "from worker.cli import main; main(prog_name='watchpost')"]
+COMMAND = [sys.executable, "-P", "-c", "from worker.cli import main; main(prog_name='watchpost')"]
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -41,7 +41,7 @@ def procfile() -> dict[str, list[str]]:
     """The Procfile's lines as this Python would run them."""
     lines = (CHECKOUT / "Procfile").read_text(encoding="utf-8").splitlines()
     named = dict(line.split(": ", 1) for line in lines if line.strip())
-    return {name: [sys.executable, "-m", *line.split()] for name, line in named.items()}
+    return {name: [sys.executable, *line.removeprefix("python ").split()] for name, line in named.items()}
 
 
 def start(line: list[str], *, cwd: Path, env: Mapping[str, str], log: str) -> "subprocess.Popen[bytes]":

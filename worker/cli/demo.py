@@ -8,6 +8,7 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from worker import processes
 from worker.cli.common import explained
 from worker.errors import WatchpostError
 
@@ -32,7 +33,7 @@ def demo(folder: Path) -> None:
         raise WatchpostError(
             f"the demo needs {missing.name}; install it with: pip install '.[demo]', in a checkout of Watchpost"
         ) from None
-    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in what a script starts in the background
+    for number in processes.stop_signals():  # the first is ignored in what a script starts in the background
         signal.signal(number, _interrupt)
     surprises = play(folder, out.print)
     sys.exit(1 if surprises else 0)

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import click
@@ -14,6 +15,9 @@ from worker.cli.common import Context, as_json_option, explained, pass_context, 
 from worker.configuration import data_dir, database_url
 from worker.store import schema
 from worker.store.session import Store
+
+_BEYOND_SHUTDOWN_SECONDS = 5.0
+"""The worker ends by itself after `broker.shutdown_seconds`; it is killed only if it does not."""
 
 
 @click.command()
@@ -47,7 +51,9 @@ def up(context: Context, concurrency: int, loglevel: str, as_json: bool) -> None
             click.echo(f"Watchpost runs (worker {worker}, beat {beat}); Ctrl-C stops it. How it does: watchpost status")
         sys.stdout.flush()
 
-    sys.exit(_supervise(processes.commands(concurrency=concurrency, loglevel=loglevel), environment, announce))
+    lines = processes.commands(concurrency=concurrency, loglevel=loglevel)
+    grace = context.installation.settings.broker.shutdown_seconds + _BEYOND_SHUTDOWN_SECONDS
+    sys.exit(_supervise(lines, environment, announce, grace))
 
 
 def _prepare(context: Context) -> None:
@@ -61,7 +67,9 @@ def _prepare(context: Context) -> None:
     context.installation.check()
 
 
-def _supervise(lines: list[list[str]], environment: dict[str, str], announce: Callable[[int, int], None]) -> int:
+def _supervise(
+    lines: list[list[str]], environment: dict[str, str], announce: Callable[[int, int], None], grace: float
+) -> int:
     """Run worker and beat until a signal comes or one of them ends, then stop both."""
     stopping = False
 
@@ -69,16 +77,14 @@ def _supervise(lines: list[list[str]], environment: dict[str, str], announce: Ca
         nonlocal stopping
         stopping = True
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    children = processes.start(lines, environment)
-    announce(*(child.pid for child in children))
-    try:
+    for number in processes.stop_signals():
+        signal.signal(number, stop)
+    with processes.running(lines, environment, None, grace) as children:
+        announce(*(child.pid for child in children))
         while not stopping and all(child.poll() is None for child in children):
             time.sleep(0.2)
-    finally:
-        processes.stop(children)
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        with suppress(OSError):  # a terminal that was closed takes no text
+            click.echo(f"Stopping, at most {grace:g} s.", err=True)
     if not stopping:
         click.echo("Error: beat or worker ended by itself; see its last lines above.", err=True)
     return 0 if stopping else 1
