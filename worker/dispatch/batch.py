@@ -25,7 +25,7 @@ _PAGE_PER_CONNECTION = 4
 
 
 class Batch:
-    """One event loop's worth of sending. `probing`: one connection, and the first mail sent ends the batch."""
+    """One event loop's worth of sending. `probing`: why the way is closed; one connection, until the first mail is sent."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Batch:
         clock: Clock,
         stop: Callable[[], bool],
         limit: int | None,
-        probing: bool,
+        probing: str | None,
         threads: int,
         progress: Progress = silent,
     ) -> None:
@@ -47,13 +47,13 @@ class Batch:
         self._desk = desk
         self._counts = counts
         self._stop = stop
-        self._probing = probing
+        self._probing = probing is not None
         self._threads = Threads(threads)
         self._write: Write = Together(lambda entries: self._threads(desk.write, entries))
         self._judge = Judge(desk, self._threads, self._write, counts, clock, probing=probing)
-        width = 1 if probing else settings.connections
+        width = 1 if self._probing else settings.connections
         self._connections = [Connection(settings, tls) for _ in range(width)]
-        page = 1 if probing else width * _PAGE_PER_CONNECTION
+        page = 1 if self._probing else width * _PAGE_PER_CONNECTION
         self._feed = Feed(self._claim, page=page, share=max(1, width // 2), limit=limit, stop=self._is_over)
         self._looks = Looks(lambda mails: self._threads(desk.permit, mails), self._feed.left_over, clock)
         self._door = asyncio.Lock()
@@ -62,7 +62,7 @@ class Batch:
 
     @property
     def got_through(self) -> bool:
-        """The probe was sent: the way is open again."""
+        """The probe showed that the way is open again."""
         return self._judge.got_through
 
     async def run(self) -> None:

@@ -32,10 +32,12 @@ class Refusals:
     """Recipients refused one after the other, until the relay accepts one again.
 
     A relay that lost its configuration refuses everybody. So a refusal is believed when the relay accepts another
-    recipient, or when the batch ends; several domains in a row speak against the relay.
+    recipient, or when the batch ends; several domains in a row speak against the relay. `in_doubt`: it gave us reason to
+    doubt it before, so a long row within one domain does, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_doubt: bool = False) -> None:
+        self._in_doubt = in_doubt
         self._waiting: dict[int, Refusal] = {}
 
     def add(self, refusal: Refusal) -> list[Refusal]:
@@ -45,7 +47,9 @@ class Refusals:
         return [self._waiting.pop(mail_id) for mail_id in oldest]
 
     def speak_against_the_relay(self) -> bool:
-        """Whether several domains were refused in a row."""
+        """Whether several domains were refused in a row, or too many of one."""
+        if self._in_doubt and len(self._waiting) == _MOST:
+            return True
         return len({destination(refusal.mail) for refusal in self._waiting.values()}) >= _SEVERAL
 
     def take(self) -> list[Refusal]:

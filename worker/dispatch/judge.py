@@ -16,29 +16,33 @@ from worker.store.tables import Mail
 
 _log = structlog.get_logger(__name__)
 
+_REFUSES = (f"{Fault.CONFIGURATION}:{Phase.RCPT}_",)
+"""The way was closed because recipients are refused: another refusal is no news."""
+_BREAKS_OFF_LATER = tuple(f"{Fault.UNREACHABLE}:{phase}_" for phase in (Phase.DATA, Phase.BODY))
+"""The way was closed because of what comes after the recipient: a refusal says nothing about that."""
 
 Write: TypeAlias = Together[tuple[Mail, Verdict | None], bool]
 """Desk.write, for one mail at a time."""
 
 
 class Judge:
-    """One for a batch. `probing`: the way is closed, and this batch tries whether it still should be."""
+    """One for a batch. `probing`: why the way is closed; this batch tries whether it still should be."""
 
     def __init__(
-        self, desk: Desk, threads: Threads, write: Write, counts: Counts, clock: Clock, *, probing: bool
+        self, desk: Desk, threads: Threads, write: Write, counts: Counts, clock: Clock, *, probing: str | None
     ) -> None:
         self.closed: Closure | None = None
         """Why this batch closed the way."""
         self.got_through = False
-        """The probe was sent: the way is open again."""
+        """The probe showed that the way is open again."""
         self._desk = desk
         self._threads = threads
         self._write = write
         self._counts = counts
         self._clock = clock
         self._probing = probing
-        self._refusals = Refusals()
-        self._trouble = Trouble(1) if probing else Trouble()  # so that the next probe goes elsewhere
+        self._refusals = Refusals(in_doubt=probing is not None)
+        self._trouble = Trouble() if probing is None else Trouble(1)  # so that the next probe goes elsewhere
         self._pace = Pace()
 
     async def should_wait(self, mail: Mail) -> bool:
@@ -65,9 +69,9 @@ class Judge:
             case Kind.UNSENT_TRANSIENT:
                 await self._threads(self._desk.put_off, mail, verdict.reason)
             case Kind.ROUTE_PAUSED:
-                await self._refused(mail, verdict, at_once=True)
+                await self._refused(mail, verdict)
             case Kind.PERMANENT | Kind.ADDRESS_REJECTED if verdict.phase is Phase.RCPT:
-                await self._refused(mail, verdict, at_once=self._probing)
+                await self._refused(mail, verdict)
             case Kind.PERMANENT | Kind.ADDRESS_REJECTED:
                 await self._fail(mail, verdict)
         if sick is Sick.RELAY:
@@ -83,10 +87,17 @@ class Judge:
 
     async def end(self) -> None:
         """Nothing more comes: few refusals are believed, unless there is another reason to doubt the relay."""
-        if self.closed is None:
-            await self.recipient_accepted()
-        for refusal in self._refusals.take():
-            await self._threads(self._desk.put_off, refusal.mail, refusal.verdict.reason)
+        refusals = self._refusals.take()
+        if self.closed is not None:
+            for refusal in refusals:
+                await self._threads(self._desk.put_off, refusal.mail, refusal.verdict.reason)
+        elif refusals and self._is_closed_because(_REFUSES):
+            await self.close(refusals[-1].verdict, refusals)
+        else:
+            for refusal in refusals:
+                await self._fail(refusal.mail, refusal.verdict)
+            if refusals and self._probing is not None and not self._is_closed_because(_BREAKS_OFF_LATER):
+                await self._reopen()  # it answers again, and refused these for their own sake
 
     def undecided(self) -> list[Mail]:
         """Mails that are still leased because their refusal is in doubt."""
@@ -105,10 +116,16 @@ class Judge:
 
     async def _sent(self, mail: Mail, verdict: Verdict) -> None:
         self._count(mail, verdict, "sent" if await self._write((mail, verdict)) else "lost")
-        if self._probing:
-            await self._threads(self._desk.reopen_route)
-            self.got_through = True
-            _log.info("route open again")
+        if self._probing is not None:
+            await self._reopen()
+
+    async def _reopen(self) -> None:
+        await self._threads(self._desk.reopen_route)
+        self.got_through = True
+        _log.info("route open again")
+
+    def _is_closed_because(self, reasons: tuple[str, ...]) -> bool:
+        return (self._probing or "").startswith(reasons)
 
     async def _ambiguous(self, mail: Mail, verdict: Verdict) -> None:
         state = await self._threads(self._desk.ambiguous, mail, verdict)
@@ -116,14 +133,16 @@ class Judge:
         if state == "held":
             self._counts.held += 1
 
-    async def _refused(self, mail: Mail, verdict: Verdict, *, at_once: bool) -> None:
+    async def _refused(self, mail: Mail, verdict: Verdict) -> None:
         """The relay refuses our sender or the recipient: is it about this mail, or about us?"""
-        if had_second_chance(mail) and not self._probing:
+        again = had_second_chance(mail)
+        if again and self._probing is None:
             await self._fail(mail, verdict)
             return
         for believed in self._refusals.add(Refusal(mail, verdict)):
             await self._fail(believed.mail, believed.verdict)
-        if at_once or self._refusals.speak_against_the_relay():
+        about_us = verdict.kind is Kind.ROUTE_PAUSED and not (again and verdict.phase is Phase.RCPT)
+        if about_us or self._refusals.speak_against_the_relay():
             await self.close(verdict, self._refusals.take())
 
     async def _fail(self, mail: Mail, verdict: Verdict) -> None:

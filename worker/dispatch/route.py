@@ -44,10 +44,10 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Whether mails may go. `closed` is a reason, or None; `probing`: single file until one was sent."""
+    """Whether mails may go. `closed` is a reason, or None; so is `probing`: is that over? Single file until a mail was sent."""
 
     closed: str | None = None
-    probing: bool = False
+    probing: str | None = None
 
 
 def closed(session: Session) -> str | None:
@@ -76,7 +76,7 @@ def look(session: Session, now: datetime) -> Way:
         .values(changed_at=now)
         .returning(Switch.name)
     )
-    return Way(closed=reason) if session.scalar(ticket) is None else Way(probing=True)
+    return Way(closed=reason) if session.scalar(ticket) is None else Way(probing=reason)
 
 
 def close(session: Session, closure: Closure, now: datetime) -> None:
