@@ -172,3 +172,15 @@ def test_expired_watches_are_removed_in_the_shop_where_the_settings_say_so(mirro
         left = [str(row.id) for row in session.scalars(select(shop_tables.Relation))]
     assert sorted(left, key=int) == [found for found in ALL if found != "7"]  # it ended in 2020
     assert mirror.there() == [found for found in ALL if found != "7"]
+
+
+def test_a_full_sync_learns_of_changes_whose_time_did_not_move(mirror: Mirror) -> None:
+    mirror.sync()
+    mirror.later(hours=3)
+    with mirror.admin.front.store.begin() as session:
+        row = session.get_one(shop_tables.Customer, 2)
+        before, row.email = row.mtime, "new@example.com"
+        session.flush()
+        session.execute(update(shop_tables.Customer).values(mtime=before))
+    assert mirror.sync().customers_changed == 0
+    assert mirror.sync(full=True).customers_changed == 1

@@ -5,11 +5,9 @@ from datetime import timedelta
 import pytest
 
 from tests.stages.test_stages_sync_incremental import AdminPlay, shop_of
-from tests.support.stages import KEY
 from worker.errors import ShopUnreachableError
 from worker.store import tables
 from worker.store.session import Store
-from worker.sync import sync
 
 
 def _retired(play: AdminPlay) -> list[str]:
@@ -127,5 +125,4 @@ def test_the_time_of_the_last_comparison_is_told(sqlite_store: Store) -> None:
 def test_a_full_sync_compares_too(sqlite_store: Store) -> None:
     play = shop_of(sqlite_store)
     play.shop.delete("3")
-    play.later(minutes=5)
-    assert sync(play.store, play.shop, "main", play.settings, KEY, now=play.now, full=True).retired == 1
+    assert play.later(minutes=5).sync(full=True).retired == 1

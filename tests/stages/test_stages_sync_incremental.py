@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.factories import make_config
 from tests.support.fake_admin_shop import FakeAdminShop
-from tests.support.stages import KEY, START, Play, make_settings
+from tests.support.stages import START, Play, make_settings
 from worker.errors import ShopUnreachableError
 from worker.store import tables
 from worker.store.session import Store
@@ -30,9 +30,10 @@ class AdminPlay(Play):
         return next(row for row in self.rows(tables.SyncPass) if row.resource == resource)
 
 
-def shop_of(store: Store, customers: int = 5, *, more: str = "", rules: str = "") -> AdminPlay:
+def shop_of(store: Store, customers: int = 5, *, more: str = "", rules: str = "", anonymous: bool = False) -> AdminPlay:
     """Customers 1.. who each watch product 42 (relation of the same number), imported and scanned."""
     play = AdminPlay(store, shop=FakeAdminShop(), settings=make_settings(source=ADMIN.format(more=more), rules=rules))
+    play.shop.anonymous = anonymous
     play.shop.product("42", EUR="120.00", stock="0")
     for number in range(1, customers + 1):
         play.shop.customer(f"{number}")
@@ -301,13 +302,11 @@ def test_another_interface_reads_everything_anew(sqlite_store: Store) -> None:
 
 
 def test_a_full_sync_reads_everything_again(sqlite_store: Store) -> None:
-    from worker.sync import sync
-
     play = shop_of(sqlite_store)
     play.later(hours=3).sync()
     play.later(hours=9).shop.listed["1"] = replace(play.shop.listed["1"], config=make_config(pricevalue="5.00"))
     assert play.sync().seen == 0  # its mtime did not move
-    counts = sync(play.store, play.shop, "main", play.settings, KEY, now=play.now, full=True)
+    counts = play.sync(full=True)
     assert (counts.seen, counts.changed) == (5, 1)
 
 

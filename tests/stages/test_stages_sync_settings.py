@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.stages.test_stages_sync_incremental import ADMIN, SILENCE, AdminPlay
+from tests.stages.test_stages_sync_incremental import ADMIN, SILENCE, AdminPlay, shop_of
 from tests.support.fake_admin_shop import FakeAdminShop
 from tests.support.stages import START, imported, make_settings
 from worker.errors import ShopUnreachableError
@@ -12,6 +12,7 @@ from worker.store import tables
 from worker.store.session import Store
 
 GRAPHQL = make_settings(source=ADMIN.format(more=""))
+JSONADM = make_settings(source=ADMIN.format(more="").replace("graphql", "jsonadm"))
 
 
 def _all_customers_after_one(store: Store) -> AdminPlay:
@@ -55,3 +56,89 @@ def test_who_comes_after_a_change_to_an_admin_interface_is_told_at_once(sqlite_s
     play.shop.customer("11")
     play.shop.watch("11", customer_id="11", ctime=play.now)
     assert play.told() == ["11 price"]
+
+
+def _changed_in_an_outage(store: Store, *, anonymous: bool) -> AdminPlay:
+    """A shop in which an address, an account and a price changed four hours ago, which no sync has seen."""
+    play = shop_of(store, 3, anonymous=anonymous).later(minutes=20)
+    play.shop.customer("1", email="new@mail.test")
+    play.shop.customer("2", enabled=False)
+    play.shop.product("42", EUR="50.00")
+    return play.later(hours=4)
+
+
+def _people(play: AdminPlay) -> dict[str, tuple[str | None, bool]]:
+    return {row.shop_id: (row.email, row.enabled) for row in play.rows(tables.Customer)}
+
+
+CHANGED = {"1": ("new@mail.test", True), "2": ("c2@mail.test", False), "3": ("c3@mail.test", True)}
+
+
+@pytest.mark.parametrize("anonymous", [False, True], ids=["with customers", "anonymous"])
+@pytest.mark.parametrize("full", [False, True], ids=["changed", "full"])
+def test_a_sync_after_an_outage_learns_what_changed_in_it(sqlite_store: Store, full: bool, anonymous: bool) -> None:
+    play = _changed_in_an_outage(sqlite_store, anonymous=anonymous)
+    play.sync(full=full)
+    assert _people(play) == CHANGED
+    assert play.scan().fired == 2
+
+
+@pytest.mark.parametrize("anonymous", [False, True], ids=["with customers", "anonymous"])
+def test_another_interface_learns_what_the_one_before_did_not_read(sqlite_store: Store, anonymous: bool) -> None:
+    play = _changed_in_an_outage(sqlite_store, anonymous=anonymous)
+    play.settings = JSONADM
+    assert play.fires() == 2
+    assert _people(play) == CHANGED
+
+
+def test_an_admin_interface_learns_what_the_customer_facing_one_did_not_read(sqlite_store: Store) -> None:
+    before = imported(sqlite_store).later(minutes=5)
+    before.shop.watch("1", ctime=before.now)
+    before.fires()
+    play = AdminPlay(sqlite_store, shop=FakeAdminShop(), settings=JSONADM, now=before.now)
+    play.shop.anonymous = True
+    play.shop.customer("7", email="new@mail.test")
+    play.shop.product("42", EUR="90.00", stock="0")
+    play.shop.watch("1", ctime=before.now)
+    play.shop.mtimes = dict.fromkeys(play.shop.mtimes, "2026-03-01 10:20:00")
+    assert play.later(hours=5).fires() == 1
+    assert _people(play) == {"7": ("new@mail.test", True)}
+
+
+def test_a_full_sync_that_dies_learns_it_all_the_same(sqlite_store: Store) -> None:
+    play = _changed_in_an_outage(sqlite_store, anonymous=True)
+    play.shop.accounts_broken = SILENCE
+    with pytest.raises(ShopUnreachableError):
+        play.sync(full=True)
+    play.shop.accounts_broken = None
+    assert play.later(minutes=5).fires() == 2
+    assert _people(play) == CHANGED
+
+
+def test_a_full_sync_learns_of_customers_who_watch_nothing_at_the_moment(sqlite_store: Store) -> None:
+    play = _changed_in_an_outage(sqlite_store, anonymous=True)
+    gone = play.shop.delete("1")
+    play.sync(full=True)
+    play.shop.watch("9", customer_id=gone.customer_id, ctime=play.now)
+    play.later(minutes=5).sync()
+    assert _people(play) == CHANGED
+
+
+def test_a_full_sync_learns_of_changes_whose_time_did_not_move(sqlite_store: Store) -> None:
+    play = shop_of(sqlite_store, 3, anonymous=True).later(minutes=20)
+    play.shop.customer("1", email="new@mail.test")
+    play.shop.product("42", EUR="50.00")
+    play.shop.mtimes = dict.fromkeys(play.shop.mtimes, "2020-01-01 00:00:00")
+    play.later(hours=4).sync()
+    assert play.scan().fired == 0
+    play.sync(full=True)
+    assert play.scan().fired == 3
+    assert _people(play)["1"] == ("new@mail.test", True)
+
+
+def test_a_full_sync_asks_once_for_each_customer(sqlite_store: Store) -> None:
+    play = shop_of(sqlite_store, 3, anonymous=True).later(hours=3)
+    asked = len(play.shop.customers.asked)
+    play.sync(full=True)
+    play.later(minutes=5).sync()
+    assert sorted(play.shop.customers.asked[asked:]) == ["1", "2", "3"]

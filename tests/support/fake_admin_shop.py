@@ -31,8 +31,10 @@ class _Customers(dict[str, Customer]):
         super().__init__()
         self.untold: set[str] = set()
         """Customers the shop does not tell of."""
+        self.asked: list[str] = []
 
     def __call__(self, ids: Sequence[str]) -> Iterator[Customer]:
+        self.asked += ids
         return (self[key] for key in ids if key in self and key not in self.untold)
 
 

@@ -77,8 +77,10 @@ class Play:
         self.now += timedelta(**by)
         return self
 
-    def sync(self, *, accept_shrink: bool = False) -> SyncCounts:
-        return sync(self.store, self.shop, "main", self.settings, KEY, now=self.now, accept_shrink=accept_shrink)
+    def sync(self, *, accept_shrink: bool = False, full: bool = False) -> SyncCounts:
+        return sync(
+            self.store, self.shop, "main", self.settings, KEY, now=self.now, accept_shrink=accept_shrink, full=full
+        )
 
     def scan(self) -> ScanCounts:
         return scan(self.store, "main", self.settings, KEY, now=self.now)

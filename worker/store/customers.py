@@ -25,7 +25,7 @@ class Mirror:
     """The language of customers who have none."""
     now: datetime
     lists_customers: bool
-    """The interface lists all customers itself; else each is asked for by itself, and what is stored of him was seen now."""
+    """The interface lists all customers itself; else each is asked for by itself."""
     imported: bool
     """The shop was imported as a whole before: who comes now is new in it."""
     products: dict[str, int] = field(default_factory=dict)
@@ -56,8 +56,8 @@ class Upserted:
     """Rows that were not here before."""
 
 
-def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> Upserted:
-    """Bring customers, given by the key the source calls them, up to date."""
+def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer], *, touch: bool = False) -> Upserted:
+    """Bring customers, given by the key the source calls them, up to date; `touch` those who say nothing new, too."""
     fields = {foreign.key(customer.id): _fields(key, customer) for key, customer in found.items()}
     rows = {
         row.shop_id: row
@@ -69,21 +69,22 @@ def upsert(session: Session, mirror: Mirror, found: Mapping[str, Customer]) -> U
     }
     owners, changed = {}, 0
     for shop_id, row in rows.items():
-        changed += _update(session, mirror, row, fields[shop_id])
+        changed += _update(session, mirror, row, fields[shop_id], touch=touch)
         owners[shop_id] = _owner(mirror, row.id, row.first_synced_at, row.language)
     new = {shop_id: values for shop_id, values in fields.items() if shop_id not in rows}
     added = _insert(session, mirror, new)
     return Upserted(owners | added, changed, frozenset(owner.id for owner in added.values()))
 
 
-def known(session: Session, mirror: Mirror, shop_ids: Collection[str]) -> dict[str, Owner]:
-    """The rows of customers that are here already."""
+def known(
+    session: Session, mirror: Mirror, shop_ids: Collection[str], *, seen_since: datetime | None = None
+) -> dict[str, Owner]:
+    """The rows of customers that are here already, or of those the shop told of since a moment."""
     customer = tables.Customer
-    rows = session.execute(
-        select(customer.shop_id, customer.id, customer.first_synced_at, customer.language).where(
-            customer.source == mirror.source, among(session, customer.shop_id, shop_ids)
-        )
+    query = select(customer.shop_id, customer.id, customer.first_synced_at, customer.language).where(
+        customer.source == mirror.source, among(session, customer.shop_id, shop_ids)
     )
+    rows = session.execute(query if seen_since is None else query.where(customer.seen_at >= seen_since))
     return {shop_id: _owner(mirror, row_id, synced, language) for shop_id, row_id, synced, language in rows}
 
 
@@ -121,13 +122,13 @@ def _fields(key: str, customer: Customer) -> dict[str, Any]:
     }
 
 
-def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, Any]) -> bool:
+def _update(session: Session, mirror: Mirror, row: tables.Customer, fields: Mapping[str, Any], *, touch: bool) -> bool:
     changed = [name for name in _FIELDS if getattr(row, name) != fields[name]]
     if row.language != fields["language"]:
         _needs_other_views(session, row.id)
     for name in changed:
         setattr(row, name, fields[name])
-    if changed or not mirror.lists_customers:
+    if changed or touch:
         row.seen_at = mirror.now
     if row.unread_since is not None:
         row.unread_since = None

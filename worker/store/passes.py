@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from worker.store.mirror_tables import SyncPass
@@ -35,6 +35,11 @@ class Plan:
     after: str | None
     started_at: datetime
     resumed: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it asks for everything."""
+        return self.since is None
 
 
 def begin(
@@ -114,9 +119,19 @@ def is_under_way(session: Session, source: str, resource: str) -> bool:
 
 
 def forget(session: Session, source: str, *resources: str) -> None:
-    """Begin from nothing: what these resources (none named: all) show is read again as a whole."""
-    query = delete(SyncPass).where(SyncPass.source == source)
-    session.execute(query.where(SyncPass.resource.in_(resources)) if resources else query)
+    """Begin from nothing: what these resources show is read again as a whole."""
+    session.execute(delete(SyncPass).where(SyncPass.source == source, SyncPass.resource.in_(resources)))
+
+
+def begin_anew(session: Session, source: str) -> None:
+    """All relations are read again, and every pass under way begins anew: its cursor may mean nothing any more.
+
+    What else changed is told since the same time as before: the shop's clock is the same whatever it is read through, and
+    what changed before that was not all read.
+    """
+    forget(session, source, RELATIONS, IDS)
+    under_way = {"started_at": None, "cursor": None, "since": None, "newest": None, "ceiling": None}
+    session.execute(update(SyncPass).where(SyncPass.source == source).values(under_way))
 
 
 def shop_text(moment: datetime, zone: ZoneInfo) -> str:

@@ -82,7 +82,7 @@ def settle(session: Session, source: str, default_language: str, now: datetime, 
 
 
 def mark_due(session: Session, source: str, now: datetime, stale_before: datetime) -> None:
-    """Products whose prices begin or end now, and those not read since `stale_before`, are read in this sync."""
+    """Products whose prices begin or end now, and those last read before `stale_before`, are read in this sync."""
     product = tables.Product
     mine = (product.source == source, product.id.in_(select(ProductView.product_id)))
     session.execute(update(product).where(*mine, product.next_change_at <= now).values(due=True))

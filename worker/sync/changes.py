@@ -25,7 +25,7 @@ def _read(work: Work, source: Incremental, feed: Feed) -> None:
     with work.writing() as session:
         began = passes.ceiling_of(session, work.name, RELATIONS) if feed is Feed.CUSTOMERS else None
         first = not passes.has_watermark(session, work.name, feed)
-        if first:  # whatever there is, is read in this very sync
+        if first:  # whatever there is, is read in this very sync: customers with their relations, and every product
             passes.start_from(session, work.name, feed, began or work.shop_now())
             return
         plan = passes.begin(session, work.name, feed, work.now)

@@ -32,7 +32,7 @@ def read(work: Work) -> None:
     found = _pages(work, plan)
     # A large shop takes as long to answer as we take to store: one does not wait for the other.
     for page, strangers in ahead(found) if work.incremental else found:
-        _store(work, page, strangers, named)
+        _store(work, page, strangers, named, plan)
         what, done = ("relations", work.counts.seen) if work.incremental else ("accounts", len(named))
         work.progress(what, done, page.total)
     if work.incremental is None and work.counts.unread and not (work.counts.accounts or work.counts.disabled):
@@ -49,29 +49,32 @@ def _pages(work: Work, plan: Plan) -> Iterator[tuple[Page, dict[str, Customer]]]
     """The pages, and the customers in them of whom only the shop can tell."""
     for listed in work.source.relations(plan.since, plan.after):
         page = without_erased(work, listed)
-        yield page, _strangers(work, page)
+        yield page, _strangers(work, page, plan)
 
 
-def _strangers(work: Work, page: Page) -> dict[str, Customer]:
-    """Customers of the page that neither it nor the store knows, asked for by key."""
+def _strangers(work: Work, page: Page, plan: Plan) -> dict[str, Customer]:
+    """Customers of the page that neither it nor the store tells of, asked for by key.
+
+    Where everything is read, the store tells of those the shop told of in this pass: who was known before may have changed.
+    """
     source = work.incremental
     keys = [entry.key for entry in page.entries if isinstance(entry, Account) and entry.customer is None]
     if source is None or not keys:
         return {}
     with work.store.read() as session:
-        here = customers.known(session, work.mirror, keys)
+        here = customers.known(session, work.mirror, keys, seen_since=plan.started_at if plan.is_whole else None)
     unknown = [key for key in keys if foreign.key(key) not in here]
     return {customer.id: customer for customer in source.customers(unknown)} if unknown else {}
 
 
-def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dict[str, int | None]) -> None:
+def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dict[str, int | None], plan: Plan) -> None:
     """One page, and where it ends, in one transaction."""
     mirror, counts = work.mirror, work.counts
     accounts = [entry for entry in page.entries if isinstance(entry, Account)]
     with work.writing() as session:
         told = {account.key: account.customer for account in accounts if account.customer is not None}
         told.update(strangers)
-        upserted = customers.upsert(session, mirror, told)
+        upserted = customers.upsert(session, mirror, told, touch=plan.is_whole)
         counts.customers_changed += upserted.changed
         owners = upserted.owners
         if rest := [account.key for account in accounts if account.key not in told]:

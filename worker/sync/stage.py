@@ -82,8 +82,9 @@ def _prepare(work: Work, full: bool) -> None:
             state = tables.SourceState(source=work.name, failures=0)
             session.add(state)
         if full or state.interface not in (None, work.shop.interface):
-            passes.forget(session, work.name)
+            passes.begin_anew(session, work.name)
             validators.forget(session, work.name)
+            views.mark_due(session, work.name, work.now, stale_before=work.now)
         if state.interface == _SHOWS_SOME and work.shop.interface != _SHOWS_SOME:
             state.first_synced_at = None  # whom it did not show is imported now, as in a shop that was never read
         state.interface = work.shop.interface
