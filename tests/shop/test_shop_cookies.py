@@ -35,7 +35,13 @@ def test_the_shop_ends_a_cookie(ending: str) -> None:
 
 @pytest.mark.parametrize(
     "lasting",
-    ["Max-Age=3600; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Expires=Wed, 01 Jul 2026 10:00:01 GMT", "expires=x"],
+    [
+        "Max-Age=3600; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        "Expires=Wed, 01 Jul 2026 10:00:01 GMT",
+        "Expires=Fri, 31 Dec 9999 23:59:59 GMT",
+        "expires=Fri, 01 Jan 99999999999 00:00:00 GMT",
+        "expires=x",
+    ],
 )
 def test_a_cookie_that_lasts_is_kept(lasting: str) -> None:
     cookies = Cookies()

@@ -23,6 +23,12 @@ from worker.shop.clock_gap import ClockGap
 from worker.shop.document import MAX_BYTES
 from worker.shop.http import MAX_REDIRECTS, READ_ATTEMPTS, Session, TimedOutError, open_http
 
+ABSURD_DATES = (
+    "Fri, 01 Jan 99999999999 00:00:00 GMT",
+    "Fri, 99999999999 Jan 2026 00:00:00 GMT",
+    "Fri, 01 Jan 2026 00:00:00 +99999999999999999999",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+)
 Serve = Callable[[Callable[[Asked], Told]], LoopbackHttp]
 
 
@@ -199,7 +205,16 @@ def test_a_pause_the_shop_asks_for_is_kept(headers: dict[str, str], pause: float
     assert pauses == [pause]
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-5"}, {"Retry-After": "٣"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Retry-After": "soon"},
+        {"Retry-After": "-5"},
+        {"Retry-After": "٣"},
+        *({"Retry-After": date, "Date": "Wed, 01 Jul 2099 10:00:00 GMT"} for date in ABSURD_DATES),
+    ],
+)
 def test_without_a_readable_pause_it_is_a_short_one(headers: dict[str, str], pauses: list[float]) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     answer = httpx2.MockTransport(lambda _: httpx2.Response(503, headers=encoded))
@@ -333,6 +348,16 @@ def test_the_gap_between_the_clocks_is_that_of_the_newest_answer() -> None:
         bob.read("http://shop.test/")
         bob.read("http://shop.test/")
     assert gap.value == timedelta(seconds=-9.5)
+
+
+@pytest.mark.parametrize("date", [*ABSURD_DATES, "Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 01 Jan 1000 00:00:00 GMT"])
+def test_a_date_nobody_can_reckon_with_says_nothing_about_the_shops_clock(date: str) -> None:
+    headers = [("date", date), ("set-cookie", f"session=abc; expires={date}")]
+    answer = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers))
+    with open_http(10, answer) as http:
+        anna = Session(http, "http://shop.test", None, 10)
+        assert anna.read("http://shop.test/").status == 200
+    assert anna.clock_gap.value is None
 
 
 def test_no_secret_reaches_a_log(serve: Serve, http: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:

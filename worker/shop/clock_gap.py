@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+
+from worker.shop.http_date import http_date
 
 _HALF_A_SECOND = timedelta(seconds=0.5)  # the header has whole seconds, cut off
+_BELIEVED = timedelta(
+    days=36_525
+)  # nobody's clock is a century away, and what is reckoned with must stay in the calendar
 
 
 def _system_clock() -> datetime:
@@ -22,10 +26,9 @@ class ClockGap:
 
     def note(self, date: str | None, asked: datetime) -> None:
         """An answer whose Date header is given has just arrived; `asked` is when its request left."""
-        try:
-            told = parsedate_to_datetime(date or "")
-        except ValueError:
+        told = http_date(date)
+        if told is None:
             return
-        if told.tzinfo is None:
-            return
-        self.value = told + _HALF_A_SECOND - (asked + (self.now() - asked) / 2)
+        gap = told - (asked + (self.now() - asked) / 2) + _HALF_A_SECOND
+        if abs(gap) < _BELIEVED:
+            self.value = gap

@@ -5,7 +5,8 @@ and the shop's renewal of it would both be sent. A session here talks to one ori
 """
 
 from collections.abc import Iterable
-from email.utils import parsedate_to_datetime
+
+from worker.shop.http_date import http_date
 
 
 class Cookies:
@@ -53,7 +54,5 @@ def _ends(attributes: Iterable[str], date: str | None) -> bool:
     age = settings.get("max-age", "")
     if age.removeprefix("-").isdecimal() and age.isascii():
         return age.startswith("-") or not age.strip("0")
-    try:
-        return parsedate_to_datetime(settings["expires"]) <= parsedate_to_datetime(date or "")
-    except (KeyError, ValueError, TypeError):
-        return False
+    expires, now = http_date(settings.get("expires")), http_date(date)
+    return expires is not None and now is not None and expires <= now

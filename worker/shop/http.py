@@ -4,7 +4,6 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal, NoReturn
 
@@ -17,6 +16,7 @@ from worker.shop.clock_gap import ClockGap
 from worker.shop.cookies import Cookies
 from worker.shop.document import MAX_BYTES
 from worker.shop.etag import usable_etag
+from worker.shop.http_date import http_date
 from worker.shop.urls import follow, path_of
 
 ReadMethod = Literal["GET", "OPTIONS", "POST"]
@@ -254,11 +254,8 @@ def _retry_after(headers: httpx2.Headers) -> timedelta | None:
     value = headers.get("retry-after", "")
     if value.isascii() and value.isdecimal():
         return timedelta(seconds=int(value[:9]))
-    try:
-        pause = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):
-        return None
-    return max(timedelta(0), pause)
+    until, now = http_date(value), http_date(headers.get("date"))
+    return None if until is None or now is None else max(timedelta(0), until - now)
 
 
 def _again(error: Exception) -> bool | float:
