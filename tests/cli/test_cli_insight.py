@@ -1,5 +1,6 @@
 """What operators are told: status, explain, preview, config, mail-test."""
 
+import re
 from collections.abc import Callable
 from email import message_from_bytes
 from pathlib import Path
@@ -151,7 +152,7 @@ def test_a_relay_that_is_away_is_a_failure_until_no_mail_waits_for_it(
 ) -> None:
     shop.set_price("lamp", "EUR", "95.00")
     smtp_sink.close()
-    assert "closed: unreachable:connect_unreachable" in imported("run", code=1).stderr
+    assert "can't be reached; check smtp.host and smtp.port" in imported("run", code=1).stderr
     assert "watchpost resume" in imported("dispatch", code=1).stderr
     assert ask("dispatch", code=1)["waiting"] == 1
     imported("outbox", "cancel", "1")
@@ -168,6 +169,9 @@ def test_once_the_relay_is_mended_resume_lets_it_be_tried_at_once(
     shop.set_price("lamp", "EUR", "95.00")
     config_text("port = ", "port = 9 #")
     imported("run", code=1)
+    told = imported("status").stdout
+    assert re.search(r"NO MAIL CAN LEAVE since .* the relay 127.0.0.1:9 can't be reached; check smtp.host", told)
+    assert not re.search("ROUTE|no reason given", told)
     config_text("port = 9 #", "port = ")
     assert ask("dispatch", code=1)["sent"] == 0
     assert "the next dispatch tries it" in imported("resume").stdout

@@ -1,5 +1,6 @@
 """What every answer of a relay means, phase by phase."""
 
+import socket
 import ssl
 
 import pytest
@@ -176,6 +177,12 @@ def _caused(error: Exception, cause: Exception) -> Exception:
     ("phase", "error", "kind", "reason"),
     [
         (Phase.CONNECT, SMTPConnectError("refused"), Kind.UNSENT_TRANSIENT, "connect_unreachable"),
+        (
+            Phase.CONNECT,
+            _caused(SMTPConnectError("no"), socket.gaierror()),
+            Kind.UNSENT_TRANSIENT,
+            "connect_unknown_host",
+        ),
         (Phase.CONNECT, SMTPConnectTimeoutError("silent"), Kind.UNSENT_TRANSIENT, "connect_timeout"),
         (Phase.GREETING, SMTPConnectResponseError(554, "go away"), Kind.ROUTE_PAUSED, "greeting_554"),
         (Phase.GREETING, SMTPConnectResponseError(421, "later"), Kind.UNSENT_TRANSIENT, "greeting_421"),

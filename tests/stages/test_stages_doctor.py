@@ -22,7 +22,7 @@ def _found(play: Play, tolerated: int = 0) -> list[Finding]:
         return [
             *inside.sources(session, play.settings, play.now),
             *inside.stages(session, play.settings, play.now),
-            *inside.way(session),
+            *inside.way(session, play.settings),
             *inside.mails(session, play.settings, play.now, tolerated),
             *inside.relations(session, play.settings),
         ]
@@ -93,7 +93,10 @@ def test_where_all_is_well_every_check_says_so(store: Store) -> None:
         (lambda play: _mail(play, ambiguous_attempts=1), "mails: 1 ambiguous since yesterday"),
         (lambda play: _mail(play, state="pending", settled_at=None, ambiguous_attempts=1), "mails: 1 ambiguous"),
         (lambda play: _switch(play, route.PAUSED, "moving house"), "way to the relay: paused since .*: moving house"),
-        (lambda play: _switch(play, route.ROUTE, "configuration:auth_535"), "closed since .*: configuration:auth_535"),
+        (
+            lambda play: _switch(play, route.ROUTE, "configuration:auth_535"),
+            r"closed since .*check smtp.username .*\(configuration:auth_535\)",
+        ),
         (
             lambda play: _run(play, error="TemplateError: no"),
             "stage compose: its run of .* complained: TemplateError: no",

@@ -10,10 +10,13 @@ from rich.markup import escape
 from worker.cli import explaining
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, plain, print_json
 from worker.compose import digest_of, draft_message, recipient_of
+from worker.dispatch import route
+from worker.dispatch.remedies import remedy
 from worker.doctor import Level, examine
 from worker.explain import explain as explain_relation
 from worker.explain import items
 from worker.outbox_view import WHAT_TO_DO
+from worker.settings import Settings
 from worker.status import status as whole_status
 from worker.tasks import utc_now
 
@@ -45,11 +48,7 @@ def status(context: Context, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    for name, switch in told["switches"].items():
-        out.print(
-            f"[red]{name.upper()}[/] since {switch['since']:%Y-%m-%d %H:%M} UTC: "
-            + escape(switch["reason"] or "no reason given")
-        )
+    _print_way(told["switches"], parts.settings)
     for stage in told["late"]:
         since = f"has not run since {stage['since']:%Y-%m-%d %H:%M:%S} UTC" if stage["since"] else "has never run"
         out.print(f"[red]LATE[/] {stage['stage']} {stage['source']}".rstrip() + f" {since}: do beat and worker run?")
@@ -79,6 +78,19 @@ def status(context: Context, as_json: bool) -> None:
             out.print(f"  [red]![/] {escape(plain(error))}")
         if len(errors) > _ERRORS_SHOWN:
             out.print(f"  and {len(errors) - _ERRORS_SHOWN} more: watchpost status --json")
+
+
+def _print_way(switches: dict[str, Any], settings: Settings) -> None:
+    if paused := switches.get(route.PAUSED):
+        reason = escape(plain(paused["reason"] or "no reason given"))
+        out.print(f"[red]PAUSED[/] since {plain(paused['since'])}: {reason}; mails leave again after: watchpost resume")
+    if closed := switches.get(route.ROUTE):
+        why = f"{remedy(closed['reason'], settings.smtp)} ({closed['reason']})"
+        out.print(f"[red]NO MAIL CAN LEAVE[/] since {plain(closed['since'])}: {escape(plain(why))}")
+        tried = switches.get(route.PROBE, closed)["since"]
+        out.print(
+            f"  last tried {plain(tried)}, again every few minutes; once mended, the next dispatch after: watchpost resume"
+        )
 
 
 def _print_source(name: str, source: dict[str, Any]) -> None:

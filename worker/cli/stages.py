@@ -1,7 +1,7 @@
 """Commands that run a stage by hand: the same functions the scheduled tasks call."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from worker.cli.common import (
     progress_bar,
     queue_option,
 )
+from worker.dispatch.remedies import remedy
 from worker.dispatch.route import PAUSED
 from worker.errors import AlreadyRunningError, WatchpostError
 from worker.scan import Hit
@@ -144,7 +145,7 @@ def dispatch(context: Context, queue: bool, as_json: bool) -> None:
         return
     with progress_bar(not as_json) as progress:
         results = {"": dict(context.installation.dispatch(clock=utc_now, progress=progress))}
-    _finish("dispatch", results, as_json)
+    _finish("dispatch", results, as_json, _way(context, results))
 
 
 @click.command()
@@ -192,6 +193,8 @@ def run(context: Context, queue: bool, as_json: bool) -> None:
     else:
         for stage, results in stages.items():
             _print(stage, results)
+        for hint in _way(context, stages["dispatch"]):
+            click.echo(hint, err=True)
     sys.exit(max(_exit_code(results) for results in stages.values()))
 
 
@@ -209,11 +212,13 @@ def _each(names: list[str], work: Callable[[str], dict[str, Any]]) -> dict[str, 
     return results
 
 
-def _finish(title: str, results: dict[str, Any], as_json: bool) -> None:
+def _finish(title: str, results: dict[str, Any], as_json: bool, hints: Sequence[str] = ()) -> None:
     if as_json:
         print_json(results.get("", results))
     else:
         _print(title, results)
+        for hint in hints:
+            click.echo(hint, err=True)
     sys.exit(_exit_code(results))
 
 
@@ -221,16 +226,21 @@ def _print(title: str, results: dict[str, Any]) -> None:
     if not results:
         click.echo(f"{title}: there is no source in the settings; add [sources.NAME]", err=True)
     for name, counts in results.items():
-        paused = counts.get("paused")
         print_counts(f"{title} {name}".strip(), {key: value for key, value in counts.items() if key != "paused"})
-        if paused == PAUSED:
-            click.echo("  ! an operator paused the mails; they leave again after: watchpost resume", err=True)
-        elif paused:
-            click.echo(
-                f"  ! the way to the relay is closed: {paused}; it is tried again every few minutes, "
-                "and by the next dispatch after: watchpost resume",
-                err=True,
-            )
+
+
+def _way(context: Context, results: dict[str, Any]) -> list[str]:
+    """Why no mail may leave, and until when."""
+    paused = results[""].get("paused")
+    if paused == PAUSED:
+        return ["  ! an operator paused the mails; they leave again after: watchpost resume"]
+    if not paused:
+        return []
+    why = remedy(paused, context.installation.settings.smtp)
+    again = (
+        "  ! it is tried again every few minutes, and once that is mended by the next dispatch after: watchpost resume"
+    )
+    return [f"  ! no mail can leave: {why} ({paused})", again]
 
 
 def _exit_code(results: dict[str, Any]) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 
+from worker.dispatch.remedies import remedy
 from worker.dispatch.replies import Kind, Phase, Verdict
 from worker.dispatch.smtp import Connection, Told, tls_context
 from worker.settings import Settings, Smtp
@@ -36,11 +37,9 @@ def send_one(settings: Settings, sender: str, recipient: str, message: bytes) ->
     smtp = settings.smtp
     steps: list[str] = []
     verdict = asyncio.run(_send(smtp, tls_context(smtp), _teller(smtp, steps), sender, recipient, message))
-    code = verdict.code or "no reply"
-    steps.append(
-        f"{code} the message is accepted" if verdict.kind is Kind.SENT else f"{code} it ended here: {verdict.reason}"
-    )
-    return Report(verdict.kind is Kind.SENT, tuple(steps), verdict.kind.value, verdict.reason, verdict.code)
+    accepted = verdict.kind is Kind.SENT
+    steps.append(f"{verdict.code} the message is accepted" if accepted else _end(verdict, smtp))
+    return Report(accepted, tuple(steps), verdict.kind.value, verdict.reason, verdict.code)
 
 
 def knock(settings: Settings) -> Report:
@@ -50,8 +49,13 @@ def knock(settings: Settings) -> Report:
     verdict = asyncio.run(_knock(smtp, tls_context(smtp), _teller(smtp, steps)))
     if verdict is None:
         return Report(True, tuple(steps), "", "", None)
-    steps.append(f"{verdict.code or 'no reply'} it ended here: {verdict.reason}")
+    steps.append(_end(verdict, smtp))
     return Report(False, tuple(steps), verdict.kind.value, verdict.reason, verdict.code)
+
+
+def _end(verdict: Verdict, smtp: Smtp) -> str:
+    told = "it ended here" if verdict.code is None else f"{verdict.code} it ended here"
+    return f"{told}: {remedy(verdict.reason, smtp)} ({verdict.reason})"
 
 
 def _teller(smtp: Smtp, steps: list[str]) -> Told:

@@ -1,6 +1,7 @@
 """What a relay's answer, or its silence, means for a mail. Pure; texts of replies go no further than this file."""
 
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
@@ -108,6 +109,8 @@ def of_error(phase: Phase, error: Exception) -> Verdict | None:
         return _of_tls(phase, error.__cause__)
     if isinstance(error, ssl.SSLError):
         return _of_tls(phase, error)
+    if isinstance(error, SMTPConnectError) and isinstance(error.__cause__, socket.gaierror):
+        return _no_answer(phase, "unknown_host")
     if isinstance(error, SMTPServerDisconnected | OSError):
         return _no_answer(phase, "unreachable" if phase is Phase.CONNECT else "closed")
     if isinstance(error, SMTPException) and phase in _SESSION:

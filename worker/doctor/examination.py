@@ -60,7 +60,7 @@ def _inside(parts: Installation, now: datetime, tolerated: int) -> list[Finding]
             return [
                 *inside.sources(session, parts.settings, now),
                 *inside.stages(session, parts.settings, now),
-                *inside.way(session),
+                *inside.way(session, parts.settings),
                 *inside.mails(session, parts.settings, now, tolerated),
                 *inside.relations(session, parts.settings),
             ]

@@ -7,6 +7,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from worker.dispatch import route
+from worker.dispatch.remedies import remedy
 from worker.doctor.finding import Finding, Level
 from worker.domain.reasons import SENTENCES, Reason
 from worker.heartbeat import late
@@ -65,15 +66,18 @@ def stages(session: Session, settings: Settings, now: datetime) -> Iterator[Find
         yield Finding("stages", Level.GOOD, "all ran in time and without complaints")
 
 
-def way(session: Session) -> Iterator[Finding]:
+def way(session: Session, settings: Settings) -> Iterator[Finding]:
     """May mails leave at all?"""
     paused, closed = session.get(Switch, route.PAUSED), session.get(Switch, route.ROUTE)
     if paused is not None:
         text = f"paused since {_moment(paused.changed_at)}: {paused.reason or 'no reason given'}"
         yield Finding("way to the relay", Level.PROBLEM, text, "watchpost resume")
     if closed is not None:
-        text = f"closed since {_moment(closed.changed_at)}: {closed.reason}; it is tried again by itself"
-        yield Finding("way to the relay", Level.PROBLEM, text, "watchpost doctor --relay; watchpost mail-test ADDRESS")
+        meaning = remedy(closed.reason, settings.smtp)
+        text = f"closed since {_moment(closed.changed_at)}: {meaning} ({closed.reason}); it is tried again by itself"
+        yield Finding(
+            "way to the relay", Level.PROBLEM, text, "watchpost doctor --relay; once mended: watchpost resume"
+        )
     if paused is None and closed is None:
         yield Finding("way to the relay", Level.GOOD, "open")
 

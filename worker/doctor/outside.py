@@ -35,4 +35,4 @@ def relay(settings: Settings) -> Finding | str:
     report = knock(settings)
     if report.accepted:
         return "; ".join(report.steps)
-    return Finding("relay", Level.PROBLEM, "; ".join(report.steps), "see [smtp], and try: watchpost mail-test ADDRESS")
+    return Finding("relay", Level.PROBLEM, "; ".join(report.steps), "then try: watchpost mail-test ADDRESS")
