@@ -48,7 +48,7 @@ def record_missing(session: Session, source: str, ids: Iterable[str], now: datet
     session.execute(
         update(tables.Product)
         .where(tables.Product.source == source, tables.Product.shop_id.in_(list(ids)))
-        .values(enabled=False, read_at=now)
+        .values(enabled=False, read_at=now, next_change_at=None)
     )
 
 
@@ -62,7 +62,7 @@ def record_unchanged(session: Session, source: str, ids: Sequence[str], now: dat
 
 
 def record_prices(session: Session, source: str, readings: Sequence[ProductReading]) -> None:
-    """Remember whose the prices are, where the interface tells their ids."""
+    """Remember whose the prices are, where the interface tells their ids, and forget those the products had before."""
     owned = {(price.id, reading.id) for reading in readings for price in reading.prices if price.id}
     if not owned:
         return
@@ -75,12 +75,10 @@ def record_prices(session: Session, source: str, readings: Sequence[ProductReadi
             )
         )
     }
-    session.execute(
-        delete(ProductPrice).where(
-            ProductPrice.source == source, ProductPrice.price_id.in_({foreign.key(price_id) for price_id, _ in owned})
-        )
-    )
     rows = {foreign.key(price_id): products[shop_id] for price_id, shop_id in owned}
+    theirs = among(session, ProductPrice.product_id, products.values())
+    taken_over = (ProductPrice.source == source) & among(session, ProductPrice.price_id, rows.keys())
+    session.execute(delete(ProductPrice).where(theirs | taken_over))
     insert_rows(
         session,
         ProductPrice,
