@@ -1,16 +1,24 @@
 """An operator changes how a shop is read: what is known stays known, nothing is missed, and nobody is told twice."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.shop.contract.conftest import OpenWorld
+from tests.shop.contract.interfaces import INTERFACES, Interface
+from tests.shop.contract.world import pages_of, relations_of
 from tests.stages.test_stages_sync_incremental import ADMIN, SILENCE, AdminPlay, shop_of
 from tests.support.fake_admin_shop import FakeAdminShop
 from tests.support.stages import START, imported, make_settings
+from tests.support.world_play import played
+from worker.domain.model import Relation
 from worker.errors import ShopUnreachableError
 from worker.store import tables
 from worker.store.session import Store
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 GRAPHQL = make_settings(source=ADMIN.format(more=""))
 JSONADM = make_settings(source=ADMIN.format(more="").replace("graphql", "jsonadm"))
 
@@ -142,3 +150,75 @@ def test_a_full_sync_asks_once_for_each_customer(sqlite_store: Store) -> None:
     play.sync(full=True)
     play.later(minutes=5).sync()
     assert sorted(play.shop.customers.asked[asked:]) == ["1", "2", "3"]
+
+
+def _times(rows: Iterable[Relation | tables.Relation]) -> list[tuple[datetime | None, ...]]:
+    return sorted((row.ctime, row.datestart or LONG_AGO, row.dateend or LONG_AGO) for row in rows)
+
+
+@pytest.mark.parametrize("interface", INTERFACES, ids=lambda interface: interface.name)
+def test_a_corrected_timezone_moves_the_times_of_watches_and_tells_nobody_again(
+    open_world: OpenWorld, sqlite_store: Store, interface: Interface
+) -> None:
+    with open_world(interface, "Europe/Berlin") as world:
+        play = played(world, sqlite_store)
+        play.configure(timezone="UTC")
+        play.fires()
+        world.store.set_price("11", "EUR", "89.00")
+        play.later(hours=3)
+        assert play.fires() > 0
+        play.later(days=2)
+        play.configure(timezone="Europe/Berlin")
+        counts = play.sync()
+        assert (counts.new, counts.retired, counts.kept_back) == (0, 0, 0)
+        assert play.scan().fired == 0
+        assert _times(play.rows(tables.Relation)) == _times(relations_of(pages_of(world.connect())))
+
+
+def _in_another_zone(play: AdminPlay, zone: str, hours: int) -> AdminPlay:
+    """The operator names another zone for the shop, so that all its times are read so many hours later."""
+    play.settings = make_settings(source=ADMIN.format(more=f'timezone = "{zone}"'))
+    moved = {
+        key: replace(one, ctime=one.ctime and one.ctime + timedelta(hours=hours))
+        for key, one in play.shop.listed.items()
+    }
+    play.shop.listed.update(moved)
+    return play
+
+
+def test_a_timezone_that_a_dead_sync_noticed_is_taken_over_by_the_next(sqlite_store: Store) -> None:
+    play = _in_another_zone(shop_of(sqlite_store).later(minutes=5), "America/New_York", 5)
+    play.shop.accounts_broken = SILENCE
+    with pytest.raises(ShopUnreachableError):
+        play.sync()
+    play.shop.accounts_broken = None
+    play.later(hours=9).sync()
+    assert {(row.ctime, row.generation) for row in play.rows(tables.Relation)} == {(START + timedelta(hours=4), 1)}
+
+
+def test_a_relation_that_is_added_again_later_is_new_in_another_timezone_too(sqlite_store: Store) -> None:
+    play = _in_another_zone(shop_of(sqlite_store).later(minutes=5), "Asia/Tokyo", -9)
+    play.sync()
+    play.shop.watch("1", ctime=play.now)
+    assert play.later(minutes=5).sync().new == 1
+
+
+def test_the_dates_of_products_are_read_again_in_another_timezone(sqlite_store: Store) -> None:
+    play = shop_of(sqlite_store).later(hours=5)
+    play.sync()
+    play.shop.reads.clear()
+    _in_another_zone(play.later(minutes=5), "Asia/Tokyo", -9).sync()
+    assert [ids for _, ids in play.shop.reads] == [("42",)]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+def test_a_change_of_timezone_loses_no_change_right_or_wrong(sqlite_store: Store, zone: str) -> None:
+    play = _in_another_zone(shop_of(sqlite_store).later(minutes=5), zone, 0)
+    for number in range(1, 4):
+        play.sync()
+        play.later(hours=1).shop.customer(f"{number}", email=f"new{number}@mail.test")
+        play.later(minutes=5)
+    play.sync()
+    assert [_people(play)[f"{number}"][0] for number in range(1, 4)] == [
+        f"new{number}@mail.test" for number in range(1, 4)
+    ]

@@ -18,7 +18,7 @@ class SyncPass(Base):
     watermark: Mapped[str | None] = mapped_column(String(19))
     """Everything changed before it has been read, but for what an overlap makes up for."""
     anchor: Mapped[str | None] = mapped_column(String(19))
-    """The shop's clock, by our idea of its zone, when the pass that set the watermark began."""
+    """The shop's clock, by our idea of its zone, when the pass that set the watermark began; None: that idea changed since."""
     latest: Mapped[str | None] = mapped_column(String(19))
     """The latest mtime that finished passes saw."""
     since: Mapped[str | None] = mapped_column(String(19))

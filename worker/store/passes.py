@@ -84,9 +84,9 @@ def _reached(row: SyncPass, ceiling: str) -> str | None:
     moves on with time, whatever zone the shop really is in, and an old burst of changes is not read for ever.
     """
     certain = _plus(ceiling, -_FARTHEST_ZONES)
-    if row.watermark is None or row.anchor is None:
+    if row.watermark is None:
         return None if row.newest is None else min(max(row.newest, certain), ceiling)
-    moved = _plus(row.watermark, _time(ceiling) - _time(row.anchor))
+    moved = _plus(row.watermark, _time(ceiling) - _time(row.anchor)) if row.anchor else row.watermark
     return min(max(row.latest or moved, moved, certain), ceiling)
 
 
@@ -132,6 +132,11 @@ def begin_anew(session: Session, source: str) -> None:
     forget(session, source, RELATIONS, IDS)
     under_way = {"started_at": None, "cursor": None, "since": None, "newest": None, "ceiling": None}
     session.execute(update(SyncPass).where(SyncPass.source == source).values(under_way))
+
+
+def forget_anchors(session: Session, source: str) -> None:
+    """The shop's clock is read in another zone now: how far it went on since the last passes can't be told."""
+    session.execute(update(SyncPass).where(SyncPass.source == source).values(anchor=None))
 
 
 def shop_text(moment: datetime, zone: ZoneInfo) -> str:

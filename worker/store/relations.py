@@ -93,6 +93,26 @@ def judge_anew(session: Session, mirror: Mirror, after: int, limit: int) -> int 
     return rows[-1].id if rows else None
 
 
+def doubt_ctimes(session: Session, source: str, after: int, limit: int) -> int | None:
+    """The shop's times were read wrongly: believe what it tells next of when these relations were made.
+
+    Returns the last id looked at, None where none is left.
+    """
+    relation = tables.Relation
+    ids = session.scalars(
+        select(relation.id)
+        .where(relation.source == source, relation.id > after)
+        .order_by(relation.id)
+        .limit(limit)
+        .with_for_update(key_share=True)
+    ).all()
+    session.execute(
+        update(relation).where(among(session, relation.id, ids)).values(ctime_exact=False),
+        execution_options={"synchronize_session": False},
+    )
+    return ids[-1] if ids else None
+
+
 def _each_once(listings: Iterable[Listing]) -> dict[str, tuple[Owner, Relation]]:
     """By id, made fit for the store; an id that is listed twice with different content is kept once, as defective."""
     found: dict[str, tuple[Owner, Relation]] = {}

@@ -42,6 +42,8 @@ class SourceState(Base):
     last_good_sync_at: Mapped[datetime | None]
     interface: Mapped[str | None] = mapped_column(String(16))
     """The interface it was last read through: cursors of another one mean nothing."""
+    timezone: Mapped[str | None] = mapped_column(CleanText)
+    """The zone its naive times were last read in."""
     judged_by: Mapped[str | None] = mapped_column(CleanText)
     """The settings that `Relation.ends_at` and `watch_currency` were computed with."""
     reconciled_at: Mapped[datetime | None]

@@ -6,6 +6,7 @@ What could not be read changes nothing, and nothing is concluded from it. A sync
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from worker.errors import ShopUnreachableError
 from worker.progress import Progress, silent
@@ -74,7 +75,7 @@ def _mirror(work: Work, *, accept_shrink: bool, full: bool) -> None:
 
 
 def _prepare(work: Work, full: bool) -> None:
-    """Notice what changed on our side since the last sync: the interface, and settings that judgements depend on."""
+    """Notice what changed on our side since the last sync: the interface, the zone, and what judgements depend on."""
     judged_by = defaults_text(work.defaults, work.shop.language)
     with work.writing() as session:
         state = session.get(tables.SourceState, work.name)
@@ -82,18 +83,38 @@ def _prepare(work: Work, full: bool) -> None:
             state = tables.SourceState(source=work.name, failures=0)
             session.add(state)
         if full or state.interface not in (None, work.shop.interface):
-            passes.begin_anew(session, work.name)
-            validators.forget(session, work.name)
-            views.mark_due(session, work.name, work.now, stale_before=work.now)
+            _begin_anew(work, session)
         if state.interface == _SHOWS_SOME and work.shop.interface != _SHOWS_SOME:
             state.first_synced_at = None  # whom it did not show is imported now, as in a shop that was never read
         state.interface = work.shop.interface
         work.imported = state.first_synced_at is not None
+        moved = state.timezone not in (None, work.shop.timezone)
+        state.timezone = state.timezone or work.shop.timezone
         anew = state.judged_by not in (None, judged_by)
         if state.judged_by is None:
             state.judged_by = judged_by
+    if moved:
+        _move_times(work)
     if anew:
         _judge_anew(work, judged_by)
+
+
+def _begin_anew(work: Work, session: Session) -> None:
+    passes.begin_anew(session, work.name)
+    validators.forget(session, work.name)
+    views.mark_due(session, work.name, work.now, stale_before=work.now)
+
+
+def _move_times(work: Work) -> None:
+    """The shop's zone was corrected: what it told before is read again, and is no other relation for having another ctime."""
+    after: int | None = 0
+    while after is not None:
+        with work.writing() as session:
+            after = relations.doubt_ctimes(session, work.name, after, _PAGE)
+    with work.writing() as session:
+        _begin_anew(work, session)
+        passes.forget_anchors(session, work.name)
+        session.get_one(tables.SourceState, work.name).timezone = work.shop.timezone
 
 
 def _judge_anew(work: Work, judged_by: str) -> None:
