@@ -18,7 +18,8 @@ from worker.errors import DatabaseError, NotFoundError
 from worker.freshness import recheck
 from worker.mail.render import Renderer
 from worker.progress import Progress, silent
-from worker.scan import ScanCounts, rehearse, scan
+from worker.scan import rehearse, scan
+from worker.scan_counts import ScanCounts
 from worker.settings import Settings, Shop
 from worker.shop.admin_json import AdminJsonSource
 from worker.shop.frontend import FrontendSource

@@ -5,9 +5,7 @@ the source's lease. A scan that is broken off leaves the watches it has folded o
 """
 
 from array import array
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Select, exists, func, insert, select, union, update
@@ -25,6 +23,7 @@ from worker.mail.facts import to_json
 from worker.paging import pages
 from worker.poison import is_poison
 from worker.progress import Progress, silent
+from worker.scan_counts import Hit, ScanCounts
 from worker.settings import Settings
 from worker.store import cases, tables
 from worker.store.cases import Case, Lens
@@ -35,53 +34,6 @@ from worker.store.session import Store
 _PAGE = 500
 _LISTED_AT_ONCE = 10_000
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A watch that fires."""
-
-    source: str
-    relation_id: str
-    customer_id: str
-    product_id: str
-    kind: str
-    episode: int
-    reason: str
-
-
-@dataclass(slots=True)
-class ScanCounts:
-    """What a scan did."""
-
-    scanned: int = 0
-    fired: int = 0
-    rejected: int = 0
-    poisoned: int = 0
-    """Watches that could not be judged because of an error; they are put aside and the others go on."""
-    waiting: Counter[str] = field(default_factory=Counter)
-    """By reason code."""
-    hits: list[Hit] = field(default_factory=list)
-    """Filled by a rehearsal only."""
-    errors: tuple[str, ...] = ()
-
-    def add(self, page: "ScanCounts") -> None:
-        """Count a page that was judged."""
-        self.fired += page.fired
-        self.rejected += page.rejected
-        self.waiting += page.waiting
-        self.hits += page.hits
-
-    def as_json(self) -> dict[str, object]:
-        """Without the hits, which can be many."""
-        return {
-            "scanned": self.scanned,
-            "fired": self.fired,
-            "rejected": self.rejected,
-            "poisoned": self.poisoned,
-            "waiting": dict(self.waiting),
-            "errors": list(self.errors),
-        }
 
 
 def scan(
@@ -104,7 +56,7 @@ def scan(
             _judge_page(
                 ids,
                 lambda page: _scan_page(store, lease, page, lens, settings, now),
-                lambda relation_id: _put_aside(store, lease, relation_id),
+                lambda relation_id: _scan_alone(store, lease, relation_id, lens, settings, now),
                 counts,
             )
             failpoints.hit("scan.page")
@@ -121,7 +73,7 @@ def scan(
 def _judge_page(
     ids: Sequence[int],
     judge: Callable[[Sequence[int]], ScanCounts],
-    put_aside: Callable[[int], tables.Relation],
+    judge_alone: Callable[[int], ScanCounts],
     counts: ScanCounts,
 ) -> None:
     """Count what `judge` makes of a page; where something in it can't be judged, each relation is judged by itself."""
@@ -130,35 +82,52 @@ def _judge_page(
     except Exception as problem:
         if not is_poison(problem):
             raise
-        if len(ids) > 1:
-            for relation_id in ids:
-                _judge_page([relation_id], judge, put_aside, counts)
-            return
-        row = put_aside(ids[0])
-        counts.poisoned += 1
-        counts.errors += (f"relation {row.shop_id}: {type(problem).__name__}",)
-        log.exception("relation put aside", source=row.source, relation=row.shop_id)
+        for relation_id in ids:
+            counts.add(judge_alone(relation_id))
 
 
 def _scan_page(
     store: Store, lease: Lease, ids: Sequence[int], lens: Lens, settings: Settings, now: datetime
 ) -> ScanCounts:
     """One page in one transaction."""
-    counts = ScanCounts()
     with store.begin() as session:
         lease.renew(session)
-        for case in cases.load(session, ids, lens, lock=True):
-            _scan_case(session, case, lens, settings, now, counts, write=True)
+        return _judge_cases(session, ids, lens, settings, now, write=True)
+
+
+def _scan_alone(
+    store: Store, lease: Lease, relation_id: int, lens: Lens, settings: Settings, now: datetime
+) -> ScanCounts:
+    """One relation in one transaction. One that can't be judged is judged again when it, its price or its stock changes."""
+    with store.begin() as session:
+        lease.renew(session)
+        # Locked until it is put aside: what a sync brings in between would count as judged.
+        row = session.get(tables.Relation, relation_id, with_for_update={"key_share": True})
+        if row is None:
+            return ScanCounts()
+        try:
+            with session.begin_nested():
+                return _judge_cases(session, [relation_id], lens, settings, now, write=True)
+        except Exception as problem:
+            if not is_poison(problem):
+                raise
+            counts = _poisoned(row, problem)
+        row.rejected, row.unscanned = Reason.INTERNAL_ERROR.value, False
+        return counts
+
+
+def _judge_cases(
+    session: Session, ids: Sequence[int], lens: Lens, settings: Settings, now: datetime, *, write: bool
+) -> ScanCounts:
+    counts = ScanCounts()
+    for case in cases.load(session, ids, lens, lock=write):
+        _scan_case(session, case, lens, settings, now, counts, write=write)
     return counts
 
 
-def _put_aside(store: Store, lease: Lease, relation_id: int) -> tables.Relation:
-    """It is judged again when it, its price or its stock changes."""
-    with store.begin() as session:
-        lease.renew(session)
-        row = session.get_one(tables.Relation, relation_id)
-        row.rejected, row.unscanned = Reason.INTERNAL_ERROR.value, False
-        return row
+def _poisoned(row: tables.Relation, problem: Exception) -> ScanCounts:
+    log.exception("relation put aside", source=row.source, relation=row.shop_id)
+    return ScanCounts(poisoned=1, errors=(f"relation {row.shop_id}: {type(problem).__name__}",))
 
 
 def rehearse(
@@ -170,14 +139,19 @@ def rehearse(
         lens = make_lens(session, settings, key)
 
         def judge(ids: Sequence[int]) -> ScanCounts:
-            page = ScanCounts()
-            for case in cases.load(session, ids, lens):
-                _scan_case(session, case, lens, settings, now, page, write=False)
-            return page
+            return _judge_cases(session, ids, lens, settings, now, write=False)
+
+        def judge_alone(relation_id: int) -> ScanCounts:
+            try:
+                return judge([relation_id])
+            except Exception as problem:
+                if not is_poison(problem):
+                    raise
+                return _poisoned(session.get_one(tables.Relation, relation_id), problem)
 
         found = _listed(session, name, now)
         for ids in pages(found, _PAGE):
-            _judge_page(ids, judge, lambda relation_id: session.get_one(tables.Relation, relation_id), counts)
+            _judge_page(ids, judge, judge_alone, counts)
             session.expunge_all()
             counts.scanned += len(ids)
             progress("relations", counts.scanned, len(found))

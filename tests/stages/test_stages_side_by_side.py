@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from tests.support.meanwhile import Meanwhile
 from tests.support.stages import imported, make_settings, watching
@@ -24,6 +24,30 @@ def test_a_patch_that_arrives_while_its_relation_is_judged_is_judged_by_the_next
     assert play.scan().fired == 0
     patch.finish()
     assert play.scan().fired == 1
+
+
+def test_a_patch_that_arrives_while_its_relation_is_put_aside_is_judged_by_the_next_scan(postgres_store: Store) -> None:
+    play = watching(postgres_store, pricevalue="80.00")
+    play.shop.product("42", EUR="90.00")
+    play.shop.patch("1", pricevalue="85.00")
+    play.later(minutes=5).sync()
+    _break_watches(postgres_store, "nonsense")
+
+    def patched() -> None:
+        _break_watches(postgres_store, "arrival")
+        play.sync()
+
+    play.shop.patch("1", pricevalue="100.00")
+    patch = Meanwhile(postgres_store, "UPDATE relation", patched)
+    assert play.scan().poisoned == 1
+    patch.finish()
+    assert play.scan().fired == 1
+
+
+def _break_watches(store: Store, armed_by: str) -> None:
+    """Store a state that can't be read, as a bug might, or one that can."""
+    with store.begin() as session:
+        session.execute(update(tables.Watch).values(armed_by=armed_by))
 
 
 def test_two_composers_write_every_news_into_one_mail(store: Store) -> None:

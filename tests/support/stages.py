@@ -17,7 +17,8 @@ from worker.domain.model import Json, Kind
 from worker.explain import explain
 from worker.freshness import recheck
 from worker.mail.render import Renderer
-from worker.scan import Hit, ScanCounts, rehearse, scan
+from worker.scan import rehearse, scan
+from worker.scan_counts import Hit, ScanCounts
 from worker.settings import Settings
 from worker.status import status
 from worker.store import tables

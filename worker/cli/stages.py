@@ -24,7 +24,7 @@ from worker.cli.common import (
 from worker.dispatch.remedies import remedy
 from worker.dispatch.route import PAUSED
 from worker.errors import AlreadyRunningError, WatchpostError
-from worker.scan import Hit
+from worker.scan_counts import Hit
 from worker.tasks import utc_now
 
 _NOTHING_TO_SEE = "--dry-run and --queue don't go together: a worker prints nothing."
