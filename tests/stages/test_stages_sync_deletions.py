@@ -114,6 +114,52 @@ def test_a_relation_that_no_change_told_of_is_found_by_the_comparison(sqlite_sto
     assert play.later(minutes=5).sync().new == 1
 
 
+def _watch_9_while(play: AdminPlay, reading: str) -> None:
+    """Relation 9 is made once at the first page of this list."""
+
+    def make(what: str) -> None:
+        if what == reading:
+            play.shop.while_reading = lambda _what: None
+            play.shop.watch("9", customer_id="1", refid="43", ctime=play.now)
+
+    play.shop.while_reading = make
+
+
+def test_a_relation_that_is_made_while_ids_are_compared_is_no_reason_to_read_the_whole_shop(store: Store) -> None:
+    play = shop_of(store)
+    play.later(hours=23).sync()
+    _watch_9_while(play.later(hours=1), "ids")
+    counts = play.sync()
+    assert (counts.missed, counts.new) == (0, 1)
+    play.later(minutes=5).sync()
+    assert None not in [since for since, _ in play.shop.asked.relations[1:]]
+    assert play.rows(tables.SeenRelation) == []
+
+
+def test_a_comparison_that_dies_over_what_it_did_not_know_goes_on(sqlite_store: Store) -> None:
+    play = shop_of(sqlite_store)
+    play.later(hours=23).sync()
+    _watch_9_while(play.later(hours=1), "ids")
+    make = play.shop.while_reading
+
+    def make_and_die(what: str) -> None:
+        make(what)
+        if what == "ids":
+            play.shop.while_reading = die
+
+    def die(what: str) -> None:
+        if what == "accounts":
+            raise ShopUnreachableError("no answer within 30 seconds")
+
+    play.shop.while_reading = make_and_die
+    with pytest.raises(ShopUnreachableError):
+        play.sync()
+    play.shop.while_reading = lambda _what: None
+    counts = play.later(minutes=5).sync()
+    assert (counts.missed, counts.new) == (0, 1)
+    assert play.rows(tables.SeenRelation) == []
+
+
 def test_the_time_of_the_last_comparison_is_told(sqlite_store: Store) -> None:
     play = shop_of(sqlite_store)
     first = play.now

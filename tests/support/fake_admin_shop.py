@@ -96,11 +96,14 @@ class FakeAdminShop(FakeShop):
 
     def relation_ids(self, after: str | None) -> Iterator[Ids]:
         self.asked.ids += 1
-        ids = sorted(key for key in self.listed if key not in self.hidden_ids and (after is None or key > after))
-        for start in range(0, len(ids), self.page):
-            self.while_reading("ids")
-            some = tuple(ids[start : start + self.page])
+        self.while_reading("ids")
+        while some := self._ids_after(after or "")[: self.page]:
             yield Ids(ids=some, cursor=some[-1])
+            after = some[-1]
+            self.while_reading("ids")
+
+    def _ids_after(self, after: str) -> tuple[str, ...]:
+        return tuple(sorted(key for key in self.listed if key not in self.hidden_ids and key > after))
 
     def _moved(self, kind: str, key: str) -> None:
         self.mtimes[str(kind), key] = self.clock

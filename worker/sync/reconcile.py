@@ -5,6 +5,7 @@ from datetime import timedelta
 from worker.shop.source import Incremental
 from worker.store import passes, retirement, tables
 from worker.store.passes import IDS, RELATIONS
+from worker.sync import relations
 from worker.sync.erased import count_missed
 from worker.sync.work import Work
 
@@ -40,6 +41,10 @@ def compare(work: Work, source: Incremental) -> None:
     while after is not None:
         with work.writing() as session:
             _, after = retirement.compare(session, work.name, plan.started_at, work.now, after, _PAGE)
+    with work.store.read() as session:
+        unknown = count_missed(session, work)
+    if unknown:  # made since the relations were read, as a rule: then they are told as changed now
+        relations.read(work)
     with work.writing() as session:
         work.counts.missed = count_missed(session, work)
         if work.counts.missed:

@@ -27,7 +27,7 @@ def read(work: Work) -> None:
         plan = passes.begin(
             session, work.name, RELATIONS, work.now, resume_within=None if work.incremental else _RESUME_WITHIN
         )
-    work.counts.resumed = plan.resumed
+    work.counts.resumed |= plan.resumed
     named: dict[str, int | None] = {}
     found = _pages(work, plan)
     # A large shop takes as long to answer as we take to store: one does not wait for the other.
