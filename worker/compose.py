@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from structlog import get_logger
 
-from worker import failpoints
+from worker import complaints, failpoints
 from worker.errors import TemplateError
 from worker.ledger import Finding, cancel, review, told
 from worker.lens import make_lens
@@ -42,7 +42,7 @@ class ComposeCounts:
     cancelled: int = 0
     failed: int = 0
     errors: tuple[str, ...] = ()
-    """Why mails could not be composed, one line each; their notifications stay pending."""
+    """Why mails could not be composed, one line each for the first; their notifications stay pending."""
 
     def add(self, done: "ComposeCounts") -> None:
         """Count a customer's mail that was committed."""
@@ -53,7 +53,7 @@ class ComposeCounts:
     def fail(self, why: str) -> None:
         """Count a customer whose mail could not be composed."""
         self.failed += 1
-        self.errors += (why,)
+        self.errors = complaints.first(self.errors, (why,))
 
 
 def compose(

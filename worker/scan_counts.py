@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from worker import complaints
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -31,6 +33,7 @@ class ScanCounts:
     hits: list[Hit] = field(default_factory=list)
     """Filled by a rehearsal only."""
     errors: tuple[str, ...] = ()
+    """Which watches were put aside, one line each for the first."""
 
     def add(self, page: "ScanCounts") -> None:
         """Count a page that was judged."""
@@ -39,7 +42,7 @@ class ScanCounts:
         self.poisoned += page.poisoned
         self.waiting += page.waiting
         self.hits += page.hits
-        self.errors += page.errors
+        self.errors = complaints.first(self.errors, page.errors)
 
     def as_json(self) -> dict[str, object]:
         """Without the hits, which can be many."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from structlog.typing import EventDict
 
 from tests.support.stages import Play, imported, text_of, watching
@@ -240,3 +241,20 @@ def test_news_that_cannot_be_composed_keeps_back_nobody_else(store: Store, logs:
     assert [row.state for row in play.notifications()] == ["pending", "mailed"]
     assert [(entry["log_level"], entry["exc_info"]) for entry in logs] == [("error", True)]
     assert "c7@mail.test" not in str(logs)
+
+
+def test_of_many_mails_that_cannot_be_composed_all_are_counted_and_the_first_fifty_named(sqlite_store: Store) -> None:
+    play = imported(sqlite_store)
+    for number in range(100, 152):
+        play.shop.customer(str(number))
+    play.sync()
+    for number in range(100, 152):
+        play.shop.watch(str(number), customer_id=str(number), ctime=play.now)
+    play.told()
+    play.shop.product("42", EUR="99.00")
+    assert len(play.told()) == 52
+    with sqlite_store.begin() as session:
+        session.execute(update(tables.Watch).values(armed_by="nonsense"))
+    counts = play.compose()
+    assert (counts.failed, len(counts.errors)) == (52, 50)
+    assert (counts.errors[0], counts.errors[-1]) == ("customer 100: ValueError", "customer 149: ValueError")

@@ -169,6 +169,17 @@ def test_a_watch_that_cannot_be_judged_is_put_aside_and_the_others_go_on(store: 
     assert play.status()["sources"]["main"]["rejected"] == {"internal_error": 1}
 
 
+def test_of_many_watches_that_cannot_be_judged_all_are_counted_and_the_first_fifty_named(sqlite_store: Store) -> None:
+    play = _many_watches(sqlite_store, 52)
+    for number in range(1, 53):
+        _poison(play, number)
+    counts = play.scan()
+    assert (counts.poisoned, len(counts.errors)) == (52, 50)
+    assert (counts.errors[0], counts.errors[-1]) == ("relation 1: ValueError", "relation 50: ValueError")
+    run = play.rows(tables.Run)[-1]
+    assert (run.stage, run.counts["errors"]) == ("scan", list(counts.errors))
+
+
 def test_what_was_counted_in_a_page_that_failed_is_counted_once(sqlite_store: Store) -> None:
     play = _many_watches(sqlite_store, 5)
     _poison(play, 5)
