@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import inspect, text
 
 from tests.support.children import CHECKOUT, Child
@@ -124,6 +125,20 @@ def add_named_product(store: Store) -> None:
     with store.begin() as session:
         text_ = tables.ProductText(language="en", name="Lamp", slug="lamp")
         session.add(tables.Product(source="shop", shop_id="1", label="lamp", texts=[text_]))
+
+
+def test_an_upgrade_has_all_watches_judged_anew_for_who_ended_them(database_url: str) -> None:
+    with opened(database_url) as store:
+        config = schema.alembic_config()
+        with store.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0004")
+            connection.execute(
+                text("INSERT INTO source_state (source, judged_by, failures) VALUES ('shop', 'days', 0)")
+            )
+        schema.upgrade(store)
+        with store.read() as session:
+            assert session.scalars(text("SELECT judged_by FROM source_state")).all() == [""]
 
 
 def test_the_next_migration_is_written_from_what_the_models_say(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Terms:
     price: bool
     stock: bool
     limit: Decimal | None
+    timeframe_told: bool = True
+    """The customer named the days; else they are the default."""
 
     @property
     def idle(self) -> bool:
@@ -71,7 +73,14 @@ def parse_terms(config: Json, defaults: Defaults) -> Terms | Defect:
             limit = _limit(config.get("pricevalue"))
         except ValueError:
             return _defect(Reason.BAD_PRICEVALUE, "pricevalue", config["pricevalue"])
-    return Terms(timeframe_days=days, currency=currency, price=price, stock=stock, limit=limit)
+    return Terms(
+        timeframe_days=days,
+        currency=currency,
+        price=price,
+        stock=stock,
+        limit=limit,
+        timeframe_told=config.get("timeframe") is not None,
+    )
 
 
 def _flag(value: Json) -> bool | None:

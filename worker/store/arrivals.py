@@ -36,6 +36,7 @@ class Judged:
     rejected: str | None = None
     watch_currency: str | None = None
     ends_at: datetime | None = None
+    told_end_at: datetime | None = None
 
 
 NOT_A_WATCH = Judged()
@@ -48,7 +49,7 @@ def judge(terms: Terms | Defect, *, ctime: datetime, datestart: datetime | None,
     if terms.idle:
         return NOT_A_WATCH
     end = active_interval(ctime=ctime, timeframe_days=terms.timeframe_days, datestart=datestart, dateend=dateend).end
-    return Judged(watch_currency=terms.currency, ends_at=end)
+    return Judged(watch_currency=terms.currency, ends_at=end, told_end_at=end if terms.timeframe_told else dateend)
 
 
 def insert(session: Session, mirror: Mirror, arrivals: Sequence[Arrival]) -> int:
@@ -139,6 +140,7 @@ def _row(arrival: Arrival, config: str, judged: Judged, product_id: int | None, 
         "seen_at": now,
         "unscanned": product_id is not None,  # the scan's list holds watches only
         "ends_at": judged.ends_at,
+        "told_end_at": judged.told_end_at,
         "rejected": judged.rejected,
         "watch_currency": judged.watch_currency,
     }

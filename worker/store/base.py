@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, MetaData, Table, text
 from sqlalchemy.orm import DeclarativeBase
 
 from worker.store.types import Money, UtcDateTime
@@ -35,3 +35,8 @@ class Base(DeclarativeBase):
 def bare(model: type[Base]) -> Table:
     """The table itself: statements on it skip the ORM, which many rows at once would pay for."""
     return cast(Table, model.__table__)
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of those rows only that somebody looks for."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))

@@ -293,6 +293,6 @@ def _judge(row: tables.Relation, defaults: Defaults) -> None:
     judged = judge(read_terms(row, defaults), ctime=row.ctime, datestart=row.datestart, dateend=row.dateend)
     if judged.rejected is not None or row.rejected not in _JUDGED_BY_THE_SCAN:
         row.rejected = judged.rejected
-    row.ends_at, row.watch_currency = judged.ends_at, judged.watch_currency
+    row.ends_at, row.told_end_at, row.watch_currency = judged.ends_at, judged.told_end_at, judged.watch_currency
     if (row.ends_at, row.watch_currency) != before:
         row.unscanned = True  # a setting or the ctime changed, which makes no version

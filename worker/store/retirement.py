@@ -174,7 +174,7 @@ class Expired:
 
 
 def expired_watches(session: Session, source: str, now: datetime, limit: int, *, by_customers: bool) -> list[Expired]:
-    """Watches that ended by what the customer said, with no news of them on its way; the oldest first.
+    """Watches that ended by what the customer said, with no news of them on its way; the first that ended first.
 
     `by_customers`: only customers who can log in can remove theirs; the others' wait.
     A watch without a timeframe ends only for us, by our default, so it is not for us to remove.
@@ -197,12 +197,10 @@ def expired_watches(session: Session, source: str, now: datetime, limit: int, *,
             *reached,
             relation.source == source,
             relation.retired_at.is_(None),
-            relation.product_id.is_not(None),
-            relation.ends_at <= now,
-            relation.config.contains('"timeframe"', autoescape=True) | (relation.dateend <= now),
+            relation.told_end_at <= now,
             ~open_news.exists(),
         )
-        .order_by(relation.id)
+        .order_by(relation.told_end_at, relation.id)
         .limit(limit)
     )
     return [Expired(*row) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from worker.store.base import Base, RowId
+from worker.store.base import Base, RowId, partial_index
 from worker.store.mirror_tables import ProductPrice, ProductView, SeenRelation, SyncPass, Validator
 from worker.store.operation_tables import Erased, Lease, Run, Suppression, Switch
 from worker.store.types import CleanText
@@ -86,8 +86,8 @@ class Product(Base):
     __tablename__ = "product"
     __table_args__ = (
         UniqueConstraint("source", "shop_id"),
-        Index("ix_product_due", "source", "id", sqlite_where=text("due"), postgresql_where=text("due")),
-        Index("ix_product_unsure", "source", "id", sqlite_where=text("unsure"), postgresql_where=text("unsure")),
+        partial_index("ix_product_due", "source", "id", where="due"),
+        partial_index("ix_product_unsure", "source", "id", where="unsure"),
         Index(None, "source", "next_change_at"),
         Index(None, "source", "read_at"),
     )
@@ -131,7 +131,7 @@ class Reading(Base):
     __tablename__ = "reading"
     __table_args__ = (
         UniqueConstraint("product_id", "kind", "currency"),
-        Index("ix_reading_unscanned", "product_id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")),
+        partial_index("ix_reading_unscanned", "product_id", where="unscanned"),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
@@ -169,15 +169,10 @@ class Relation(Base):
         UniqueConstraint("source", "shop_id", "generation"),
         Index(None, "customer_id"),
         Index(None, "product_id"),
-        Index(
-            "ix_relation_unscanned", "source", "id", sqlite_where=text("unscanned"), postgresql_where=text("unscanned")
-        ),
-        Index(
-            "ix_relation_vanished",
-            "source",
-            "id",
-            sqlite_where=text("vanished_at IS NOT NULL"),
-            postgresql_where=text("vanished_at IS NOT NULL"),
+        partial_index("ix_relation_unscanned", "source", "id", where="unscanned"),
+        partial_index("ix_relation_vanished", "source", "id", where="vanished_at IS NOT NULL"),
+        partial_index(
+            "ix_relation_told_end", "source", "told_end_at", where="retired_at IS NULL AND told_end_at IS NOT NULL"
         ),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -215,6 +210,8 @@ class Relation(Base):
     """The scan has not yet looked at the newest version."""
     ends_at: Mapped[datetime | None]
     """End of the active interval as the rules computed it at the last sync; queries narrow by it."""
+    told_end_at: Mapped[datetime | None]
+    """The same by what the customer said alone, a timeframe or a date; None where only our default ends the watch."""
     rejected: Mapped[str | None] = mapped_column(String(64))
     """Reason code where the relation can't be evaluated; it is kept, shown and harms nothing else."""
     watch_currency: Mapped[str | None] = mapped_column(String(3))
@@ -243,7 +240,7 @@ class Watch(Base):
     __tablename__ = "watch"
     __table_args__ = (
         UniqueConstraint("relation_id", "kind"),
-        Index("ix_watch_due", "id", sqlite_where=text("armed AND holding"), postgresql_where=text("armed AND holding")),
+        partial_index("ix_watch_due", "id", where="armed AND holding"),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id", ondelete="CASCADE"))
@@ -270,12 +267,7 @@ class Notification(Base):
     __table_args__ = (
         UniqueConstraint("relation_id", "kind", "episode"),
         Index(None, "mail_id"),
-        Index(
-            "ix_notification_pending",
-            "customer_id",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
+        partial_index("ix_notification_pending", "customer_id", where="state = 'pending'"),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
@@ -304,18 +296,8 @@ class Mail(Base):
 
     __tablename__ = "mail"
     __table_args__ = (
-        Index(
-            "ix_mail_open",
-            "next_attempt_at",
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
-        Index(
-            "ix_mail_leased",
-            "lease_until",
-            sqlite_where=text("lease_token IS NOT NULL"),
-            postgresql_where=text("lease_token IS NOT NULL"),
-        ),
+        partial_index("ix_mail_open", "next_attempt_at", where="state = 'pending'"),
+        partial_index("ix_mail_leased", "lease_until", where="lease_token IS NOT NULL"),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     source: Mapped[str] = mapped_column(String(64))
