@@ -80,6 +80,32 @@ def test_an_old_look_does_not_count_nor_one_of_a_clock_that_was_set_back(seconds
     assert desk.looked == [[1, 4], [4]]
 
 
+def test_what_a_look_ended_stays_ended_however_long_ago_that_was() -> None:
+    desk, (first, ended) = Desk(), _mails(1, 2)
+    times = iter([START, START + timedelta(hours=1)])
+
+    async def run() -> list[str | None]:
+        found = Looks(desk.permit, lambda: [first, ended], lambda: next(times))
+        return [await found.at(first), await found.at(ended)]
+
+    assert asyncio.run(run()) == [None, "cancelled"]
+    assert desk.looked == [[1, 2]]
+
+
+def test_a_mail_that_is_leased_again_is_looked_at_again() -> None:
+    desk, (first, ended) = Desk(), _mails(1, 2)
+    again = Mail(id=2, lease_token="another")
+    around = [first, ended]
+
+    async def run() -> None:
+        found = Looks(desk.permit, lambda: around, lambda: START)
+        await found.at(first)
+        await found.at(again)
+
+    asyncio.run(run())
+    assert desk.looked == [[1, 2], [2]]
+
+
 def test_a_mail_that_breaks_the_look_breaks_its_own_only() -> None:
     desk, (first, broken) = Desk(), _mails(1, 3)
 

@@ -250,6 +250,31 @@ def test_what_the_recheck_settles_is_not_sent(play: Dispatching, relay: Scripted
     assert (play.mail(mail_id).state, play.mail(mail_id).reason) == (state, "not_below_limit")
 
 
+@pytest.mark.parametrize("stops", [False, True], ids=["its turn comes later", "its turn never comes"])
+def test_what_is_settled_by_the_look_at_others_is_counted_as_what_it_became(
+    lite: Dispatching, relay: ScriptedRelay, stops: bool
+) -> None:
+    lite.settings = make_settings(relay.port, "connections = 1")
+    lite.add()
+    last = lite.add()
+
+    def settle(_session: Session, mail: tables.Mail, now: datetime) -> str | None:
+        if mail.id != last:
+            return None
+        mail.state, mail.settled_at = "superseded", now
+        mail.lease_token = mail.lease_until = None
+        return "facts_changed"
+
+    def take_a_minute(_recipient: str) -> str:
+        lite.now += timedelta(minutes=1)
+        return "250 ok"
+
+    lite.recheck = settle
+    relay.always("dot", take_a_minute)
+    counts = lite.dispatch(stop=lambda: stops and bool(relay.arrived))
+    assert (counts.sent, counts.superseded, counts.lost) == (1, 1, 0)
+
+
 def test_what_the_recheck_refuses_without_settling_it_waits(lite: Dispatching, relay: ScriptedRelay) -> None:
     lite.recheck = lambda *_: "not now"
     mail_id = lite.add()

@@ -55,7 +55,7 @@ class Batch:
         self._connections = [Connection(settings, tls) for _ in range(width)]
         page = 1 if self._probing else width * _PAGE_PER_CONNECTION
         self._feed = Feed(self._claim, page=page, share=max(1, width // 2), limit=limit, stop=self._is_over)
-        self._looks = Looks(lambda mails: self._threads(desk.permit, mails), self._feed.left_over, clock)
+        self._looks = Looks(self._permit, self._feed.left_over, clock)
         self._door = asyncio.Lock()
         self._door_is_open = False
         self._failed = False
@@ -100,9 +100,7 @@ class Batch:
             return True
         if not connection.usable and not await self._open(connection):
             return False
-        ended = await self._looks.at(mail)
-        if ended is not None:
-            self._counts.add(ended)
+        if await self._looks.at(mail) is not None:
             return True
         verdict = await connection.envelope(mail.sender, mail.recipient, mail.message)
         if verdict is not None and connection.worn and _is_silence_at_mail(verdict):
@@ -151,6 +149,12 @@ class Batch:
         self._counts.add_reaped(reaped)
         self.claimed += len(mails)
         return mails
+
+    async def _permit(self, mails: Sequence[Mail]) -> list[str | None]:
+        found = await self._threads(self._desk.permit, mails)
+        for ended in filter(None, found):
+            self._counts.add(ended)  # at once: the turn of a mail that was looked at along with others may never come
+        return found
 
     def _is_over(self) -> bool:
         return self._failed or self._judge.got_through or self._judge.closed is not None or self._stop()

@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from worker.dispatch.desk import Clock
 from worker.store.tables import Mail
 
 _LASTS = timedelta(seconds=5)
-"""How long a look is good: a shop is read less often than that."""
+"""How long a mail may go after a look that let it: a shop is read less often than that."""
+
+_Key: TypeAlias = tuple[int, str | None]
+"""A mail's id and its lease: what was found about a lease that was lost says nothing about the next one."""
 
 
 class Looks:
@@ -24,8 +28,8 @@ class Looks:
         self._around = around
         self._clock = clock
         self._looking = asyncio.Lock()
-        self._found: dict[int, tuple[datetime, str | None]] = {}
-        self._gone: set[int] = set()
+        self._found: dict[_Key, tuple[datetime, str | None]] = {}
+        self._gone: set[_Key] = set()
         """Mails whose answer was given: they are on their way, or ended."""
 
     async def at(self, mail: Mail) -> str | None:
@@ -33,18 +37,20 @@ class Looks:
         async with self._looking:
             if not self._is_known(mail):
                 await self._look(mail)
-            self._gone.add(mail.id)
-            return self._found.pop(mail.id)[1]
+            self._gone.add(_key(mail))
+            return self._found.pop(_key(mail))[1]
 
     def _is_known(self, mail: Mail) -> bool:
-        found = self._found.get(mail.id)
-        return found is not None and found[0] <= self._clock() < found[0] + _LASTS
+        if _key(mail) not in self._found:
+            return False
+        since, ended = self._found[_key(mail)]
+        return ended is not None or since <= self._clock() < since + _LASTS
 
     async def _look(self, mail: Mail) -> None:
         others = [
             other
             for other in self._around()
-            if other.id not in self._gone and other.id != mail.id and not self._is_known(other)
+            if _key(other) not in self._gone and other.id != mail.id and not self._is_known(other)
         ]
         try:
             await self._look_at([mail, *others])
@@ -56,4 +62,8 @@ class Looks:
     async def _look_at(self, mails: list[Mail]) -> None:
         since = self._clock()
         for mail, found in zip(mails, await self._permit(mails), strict=True):
-            self._found[mail.id] = since, found
+            self._found[_key(mail)] = since, found
+
+
+def _key(mail: Mail) -> _Key:
+    return mail.id, mail.lease_token
