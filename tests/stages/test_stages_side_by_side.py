@@ -44,6 +44,23 @@ def test_a_patch_that_arrives_while_its_relation_is_put_aside_is_judged_by_the_n
     assert play.scan().fired == 1
 
 
+def test_a_sync_and_a_scan_do_not_wait_for_each_other_over_what_is_gone_and_what_is_listed(
+    postgres_store: Store,
+) -> None:
+    play = imported(postgres_store)
+    play.shop.watch("1", ctime=play.now)
+    play.shop.watch("2", refid="43", ctime=play.now)
+    play.shop.product("43", EUR="120.00")
+    play.sync()
+    play.shop.delete("1")
+    errors: list[object] = []
+    event.listen(postgres_store.engine, "handle_error", lambda context: errors.append(context.original_exception))
+    scan = Meanwhile(postgres_store, "UPDATE relation SET seen_at", play.scan)
+    play.later(minutes=5).sync()
+    scan.finish()
+    assert errors == []
+
+
 def _break_watches(store: Store, armed_by: str) -> None:
     """Store a state that can't be read, as a bug might, or one that can."""
     with store.begin() as session:

@@ -14,7 +14,7 @@ from worker.store import arrivals, config_text, foreign, tables, views
 from worker.store.among import among
 from worker.store.arrivals import WATCH, Arrival, judge
 from worker.store.customers import Mirror, Owner
-from worker.store.retirement import keep_version, retire_row, vanish
+from worker.store.retirement import keep_version, retire_row, unlisted, vanish
 
 _JUDGED_BY_THE_SCAN = (Reason.FUTURE_CTIME.value, Reason.INTERNAL_ERROR.value)
 _COMPARED = ("config", "status", "datestart", "dateend", "defect_code", "position")
@@ -60,14 +60,17 @@ def store_page(session: Session, mirror: Mirror, listings: Sequence[Listing]) ->
     listed = _each_once(listings)
     rows = _rows(session, mirror, list(listed))
     found = _sort(listed, rows, changes)
-    if not mirror.lists_customers:
-        _touch(session, mirror, found)
+    gone = unlisted(session, [listing.owner.id for listing in listings if listing.complete], listed.keys())
+    touched = [] if mirror.lists_customers else found.same
+    _lock(session, [*touched, *found.other, *gone])
+    _touch(session, mirror, touched)
     _update_changed(session, mirror, found, changes)
     changes.rejected += arrivals.insert(session, mirror, found.new)
     changes.new += len(found.new)
     changes.seen = len(listed)
-    complete = [listing.owner.id for listing in listings if listing.complete]
-    changes.vanished = vanish(session, complete, listed.keys(), mirror.now)
+    if gone:
+        vanish(session, gone, mirror.now)
+    changes.vanished = len(gone)
     return changes
 
 
@@ -199,10 +202,9 @@ def is_same(row: Any, relation: Relation, owner: Owner) -> bool:
     return relation.ctime is None or not row.ctime_exact or relation.ctime == row.ctime
 
 
-def _touch(session: Session, mirror: Mirror, found: _Sorted) -> None:
-    """They are listed now; locked in the scan's order (see cases.load), with those that will be changed."""
+def _lock(session: Session, ids: Sequence[int]) -> None:
+    """All that this page writes, at once and in the scan's order (see cases.load)."""
     relation = tables.Relation
-    ids = sorted([*found.same, *found.other])
     if ids:
         session.scalars(
             select(relation.id)
@@ -210,8 +212,13 @@ def _touch(session: Session, mirror: Mirror, found: _Sorted) -> None:
             .order_by(relation.id)
             .with_for_update(key_share=True)
         ).all()
+
+
+def _touch(session: Session, mirror: Mirror, ids: Sequence[int]) -> None:
+    """They are listed now."""
+    if ids:
         session.execute(
-            update(relation).where(among(session, relation.id, found.same)).values(seen_at=mirror.now),
+            update(tables.Relation).where(among(session, tables.Relation.id, ids)).values(seen_at=mirror.now),
             execution_options={"synchronize_session": False},
         )
 
@@ -221,10 +228,7 @@ def _update_changed(session: Session, mirror: Mirror, found: _Sorted, changes: C
         return
     relation = tables.Relation
     rows = session.scalars(
-        select(relation)
-        .where(among(session, relation.id, found.other.keys()))
-        .order_by(relation.id)
-        .with_for_update(key_share=True)
+        select(relation).where(among(session, relation.id, found.other.keys())).order_by(relation.id)
     ).all()
     refids = {told.refid for _, told in found.other.values() if (told.domain, told.type) == WATCH}
     products = arrivals.product_rows(session, mirror, refids)

@@ -16,8 +16,8 @@ from worker.store.upsert import insert_on_conflict
 _CHUNK = 500
 
 
-def vanish(session: Session, owners: Sequence[int], listed: Container[str], now: datetime) -> int:
-    """Mark what these customers had and the shop no longer lists; returns how many."""
+def unlisted(session: Session, owners: Sequence[int], listed: Container[str]) -> list[int]:
+    """What these customers had and the shop no longer lists, but for what is marked already."""
     relation = tables.Relation
     rows = session.execute(
         select(relation.id, relation.shop_id).where(
@@ -26,9 +26,15 @@ def vanish(session: Session, owners: Sequence[int], listed: Container[str], now:
             relation.vanished_at.is_(None),
         )
     )
-    gone = [row_id for row_id, shop_id in rows if shop_id not in listed]
-    _mark(session, gone, now)
-    return len(gone)
+    return [row_id for row_id, shop_id in rows if shop_id not in listed]
+
+
+def vanish(session: Session, ids: Collection[int], moment: datetime | None) -> None:
+    """Mark relations, locked by the caller, as no longer listed; with None as listed again."""
+    session.execute(
+        update(tables.Relation).where(among(session, tables.Relation.id, ids)).values(vanished_at=moment),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def vanish_unnamed(session: Session, source: str, read: Mapping[str, int | None], now: datetime) -> int:
@@ -248,7 +254,4 @@ def _mark(session: Session, ids: Iterable[int], moment: datetime | None) -> None
             .order_by(relation.id)
             .with_for_update(key_share=True)
         ).all()
-        session.execute(
-            update(relation).where(among(session, relation.id, chunk)).values(vanished_at=moment),
-            execution_options={"synchronize_session": False},
-        )
+        vanish(session, chunk, moment)
