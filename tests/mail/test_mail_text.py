@@ -137,3 +137,15 @@ def test_a_link_that_is_accepted_is_plain_http(raw: str) -> None:
     assert link is None or (
         link.startswith("https://shop.test/") and link.isascii() and not set(link) & set(' "<>\r\n')
     )
+
+
+@given(nasty, st.integers(1, 1_000))
+def test_a_link_that_is_accepted_is_accepted_again_as_it_is(raw: str, times: int) -> None:
+    link = web_link("https://shop.test/" + raw * times)
+    assert link is None or web_link(link) == link
+
+
+@pytest.mark.parametrize(("signs", "accepted"), [(1_982, True), (1_983, False)])
+def test_a_link_is_as_long_as_it_is_in_the_mail(signs: int, accepted: bool) -> None:
+    plain, encoded = "https://shop.test/" + "x" * signs, "https://shop.test/" + "x" * (signs - 6) + "ü"
+    assert [web_link(url) is not None for url in (plain, encoded)] == [accepted, accepted]

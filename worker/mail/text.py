@@ -89,4 +89,5 @@ def web_link(url: str | None) -> str | None:
         return None
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(parts.netloc):
         return None
-    return encoded.geturl()
+    link = encoded.geturl()
+    return link if len(link) <= _LINK_LIMIT else None  # or it would be None when it is read again
