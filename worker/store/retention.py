@@ -1,12 +1,15 @@
 """What may be forgotten: observations that no decision can still depend on, texts of old mails, rows of old runs."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from worker.store import tables
+from worker.store.among import among
 
 _ENDED = ("sent", "failed", "expired", "cancelled", "superseded", "suppressed")
 
@@ -18,26 +21,58 @@ def forget_observations(session: Session, after: int, before: datetime, now: dat
     later ones, and the price that a mail names as the one before.
     Returns the last id looked at (`after` itself where there was none) and how many were deleted.
     """
-    seen, earlier = tables.Observation, aliased(tables.Observation)
+    seen, reading = tables.Observation, tables.Reading
+    rows = session.execute(
+        select(seen.id, seen.reading_id, seen.series)
+        .join(reading, reading.id == seen.reading_id)
+        .where(seen.id > after, seen.seen_at < before, seen.id != reading.observation_id)
+        .order_by(seen.id)
+        .limit(limit)
+    ).all()
+    needs = _needs(session, {row.reading_id for row in rows}, now)
+    gone = [row.id for row in rows if not needs[row.reading_id].includes(row.id, row.series)]
+    session.execute(delete(seen).where(among(session, seen.id, gone)))
+    return (rows[-1].id if rows else after), len(gone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """Which observations of one reading somebody needs."""
+
+    series: int
+    first: int | None
+    """From this one on, in the series; None: nobody watches."""
+    previous: int | None
+    """And this one."""
+
+    def includes(self, observation_id: int, series: int) -> bool:
+        if series != self.series or self.first is None:
+            return False
+        return observation_id >= self.first or observation_id == self.previous
+
+
+def _needs(session: Session, reading_ids: Collection[int], now: datetime) -> dict[int, _Need]:
+    """By reading. Looked up once for each: a product may have as many watchers as there are old observations of it."""
     reading, relation = tables.Reading, tables.Relation
+    mine = among(session, reading.id, reading_ids)
     begun = (
-        select(func.min(relation.ctime))
+        select(relation.product_id, func.min(relation.ctime).label("at"))
         .where(
-            relation.product_id == reading.product_id,
+            relation.product_id.in_(select(reading.product_id).where(mine)),
             relation.retired_at.is_(None),
             relation.watch_currency.is_not(None),
             relation.ends_at > now,
         )
-        .correlate(reading)
-        .scalar_subquery()
+        .group_by(relation.product_id)
+        .subquery()
     )
+    earlier, before_now = aliased(tables.Observation), aliased(tables.Observation)
     in_force = (
         select(func.max(earlier.id))
-        .where(earlier.reading_id == seen.reading_id, earlier.seen_at <= begun)
-        .correlate(seen, reading)
+        .where(earlier.reading_id == reading.id, earlier.seen_at <= begun.c.at)
+        .correlate(reading, begun)
         .scalar_subquery()
     )
-    before_now = aliased(tables.Observation)
     previous = (  # as cases.previous_price finds it
         select(func.max(before_now.id))
         .where(
@@ -50,18 +85,13 @@ def forget_observations(session: Session, after: int, before: datetime, now: dat
         .correlate(reading)
         .scalar_subquery()
     )
-    untold = and_(seen.id < in_force, seen.id.is_distinct_from(previous))
-    unneeded = or_(seen.series != reading.series, begun.is_(None), untold)
+    first = case((begun.c.at.is_not(None), func.coalesce(in_force, 0)))
     rows = session.execute(
-        select(seen.id, unneeded)
-        .join(reading, reading.id == seen.reading_id)
-        .where(seen.id > after, seen.seen_at < before, seen.id != reading.observation_id)
-        .order_by(seen.id)
-        .limit(limit)
-    ).all()
-    gone = [observation_id for observation_id, may_go in rows if may_go]
-    session.execute(delete(seen).where(seen.id.in_(gone)))
-    return (rows[-1][0] if rows else after), len(gone)
+        select(reading.id, reading.series, first, previous)
+        .outerjoin(begun, begun.c.product_id == reading.product_id)
+        .where(mine)
+    )
+    return {reading_id: _Need(*need) for reading_id, *need in rows}
 
 
 def forget_texts(session: Session, after: int, before: datetime, limit: int) -> tuple[int, int]:
