@@ -17,13 +17,15 @@ class SettingsError(WatchpostError):
 
 
 class SchemaError(WatchpostError):
-    """The database is missing, unreachable or of another version than this program."""
+    """The database holds no tables, or those of another version than this program."""
 
     exit_code = 2
 
 
 class DatabaseSilentError(SchemaError):
     """The database does not answer, or refuses us; it may be up in a moment."""
+
+    exit_code = 1
 
 
 class DatabaseError(WatchpostError):

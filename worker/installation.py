@@ -27,7 +27,7 @@ from worker.shop.graphql import GraphqlSource
 from worker.shop.source import Source
 from worker.store import schema, tables
 from worker.store.runs import record_run
-from worker.store.session import Store
+from worker.store.session import Store, reason
 from worker.store.steady import steady
 from worker.sync import SyncCounts, sync
 from worker.tidy import TidyCounts, tidy
@@ -57,9 +57,8 @@ def _stage(work: "Callable[Concatenate[Installation, P], T]") -> "Callable[Conca
         try:
             return persistent(parts, *args, **kwargs)
         except OperationalError as problem:
-            reason = (str(problem.orig).splitlines() or [type(problem.orig).__name__])[0]
             raise DatabaseError(
-                f"{parts.store.place}: {reason}. Nothing is lost: once that is mended, the next run takes up the work"
+                f"{parts.store.place}: {reason(problem)}. Nothing is lost: once that is mended, the next run takes up the work"
             ) from problem
 
     return wrapper
@@ -100,7 +99,7 @@ class Installation:
         require_sender(self.settings)
         _ = self.renderer
         _ = self.key
-        _ = self.store
+        schema.prove_writable(self.store)
 
     def source_names(self, only: str | None = None) -> list[str]:
         """The shops in the settings, or the one named. Raises NotFoundError."""

@@ -178,5 +178,5 @@ def test_without_the_extra_the_command_says_what_to_install(loaded: Path, monkey
     monkeypatch.delitem(sys.modules, "worker.shopserver.app")
     monkeypatch.setitem(sys.modules, "starlette.applications", None)
     result = command(loaded, "--port", "0")
-    assert (result.exit_code, "install watchpost[demo]" in result.stderr) == (1, True)
+    assert (result.exit_code, "pip install '.[demo]'" in result.stderr) == (1, True)
     assert command(loaded, "set-price", "mug", "EUR", "1").exit_code == 0

@@ -3,7 +3,7 @@
 import logging
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,10 +37,10 @@ def empty(database_url: str) -> Iterator[Store]:
         yield store
 
 
-def refusal(url: str) -> str:
+def refusal(url: str, look: Callable[[Store], None] = schema.check) -> str:
     """What `check` says about a database."""
     with opened(url) as store, pytest.raises(SchemaError) as caught:
-        schema.check(store)
+        look(store)
     return str(caught.value)
 
 
@@ -129,8 +129,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/w.db") as store:
         schema.upgrade(store)
-    said = refusal(f"sqlite:///file:{tmp_path}/w.db?mode=ro&uri=true")
-    assert re.search(r"database\.url .*readonly", said)
+    said = refusal(f"sqlite:///file:{tmp_path}/w.db?mode=ro&uri=true", schema.prove_writable)
+    assert re.search(r"database\.url .*readonly.*may this user write there", said)
 
 
 def test_a_server_that_only_reads_is_refused(postgres_url: str) -> None:
@@ -140,4 +140,4 @@ def test_a_server_that_only_reads_is_refused(postgres_url: str) -> None:
         with store.engine.connect() as connection:
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
             connection.commit()
-    assert re.search(r"database\.url .*read-only", refusal(postgres_url))
+    assert re.search(r"database\.url .*read-only", refusal(postgres_url, schema.prove_writable))

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -26,12 +26,15 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 from rich.text import Text
+from sqlalchemy.exc import DBAPIError
 
 from worker import log
+from worker.cli import trouble
 from worker.configuration import Loaded, load
 from worker.errors import WatchpostError
 from worker.installation import Installation
 from worker.progress import Progress, silent
+from worker.store.session import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,6 +64,11 @@ class Context:
             self._installation = Installation(self.load().settings)
         return self._installation
 
+    @property
+    def store(self) -> Store | None:
+        """The database, if it was opened."""
+        return None if self._installation is None else vars(self._installation).get("store")
+
     def close(self) -> None:
         """Give back connections."""
         if self._installation is not None:
@@ -71,17 +79,37 @@ pass_context = click.make_pass_decorator(Context)
 
 
 def explained(command: Callable[P, R]) -> Callable[P, R]:
-    """Errors that Watchpost can explain end a command with their sentence and exit code, without a traceback."""
+    """Errors that an operator can mend end a command with their sentence and exit code, without a traceback."""
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        _refuse_broken_text(kwargs)
         try:
             return command(*args, **kwargs)
         except WatchpostError as problem:
-            click.echo(f"Error: {problem}", err=True)
-            sys.exit(problem.exit_code)
+            told = problem
+        except (DBAPIError, OSError) as problem:
+            context = args[0] if args else None
+            found = trouble.explain(problem, context.store if isinstance(context, Context) else None)
+            if found is None:
+                raise
+            told = found
+        click.echo(f"Error: {told}", err=True)
+        sys.exit(told.exit_code)
 
     return wrapper
+
+
+def _refuse_broken_text(arguments: Mapping[str, object]) -> None:
+    """Bytes that are no UTF-8 come as surrogates, which no database, shop or terminal takes."""
+    for name, value in arguments.items():
+        texts = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(text, str) and not _is_utf8(text) for text in texts):
+            raise click.BadParameter("is not UTF-8 text", param_hint=name.replace("_", "-"))
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def print_json(value: object) -> None:

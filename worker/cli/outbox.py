@@ -29,6 +29,7 @@ _STATES = (
     "suppressed",
     "held",
 )
+_ID = click.IntRange(1, 2**63 - 1)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -69,7 +70,9 @@ def outbox() -> None:
 @_ambiguous
 @_older
 @_newer
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many, the newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="So many, the newest first."
+)
 @as_json_option
 @pass_context
 @explained
@@ -85,7 +88,7 @@ def list_(context: Context, /, limit: int, as_json: bool, **parts: Any) -> None:
 
 
 @outbox.command()
-@click.argument("mail_id", metavar="ID", type=int)
+@click.argument("mail_id", metavar="ID", type=_ID)
 @click.option("--message", is_flag=True, help="Print the message as it is sent, byte for byte, and nothing else.")
 @as_json_option
 @pass_context
@@ -109,7 +112,7 @@ def _on_mails(states: Sequence[str]) -> Callable[[Callable[..., None]], Callable
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         for option in reversed(
             (
-                click.argument("mail_ids", metavar="[ID]...", nargs=-1, type=int),
+                click.argument("mail_ids", metavar="[ID]...", nargs=-1, type=_ID),
                 click.option("--all", "everything", is_flag=True, help="All mails that fit the options below."),
                 click.option(
                     "--state",

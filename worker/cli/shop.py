@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from worker.cli.common import as_json_option, explained, print_json
-from worker.errors import NotFoundError, WatchpostError
+from worker.errors import DatabaseError, NotFoundError, WatchpostError
 from worker.shop.document import DocumentError as UnreadableError
 from worker.shop.document import parse
 from worker.shopserver.document import DocumentError
 from worker.shopserver.overview import overview
 from worker.shopserver.sample import load_sample
 from worker.shopserver.store import ShopStore
+from worker.store.session import reason
 
 _DEFAULT_FOLDER = Path("watchpost-data/shop")
 _EXTRA = {"starlette", "uvicorn", "anyio"}
@@ -193,6 +195,16 @@ def show(folder: Path, data: Path | None, as_json: bool) -> None:
 @contextmanager
 def _opened(folder: Path, *, create: bool = False) -> Iterator[ShopStore]:
     database = folder / "shop.db"
+    try:
+        with _database(folder, database, create=create) as store:
+            yield store
+    except DBAPIError as problem:
+        remedy = "is there room on the disk, may this user write there, is it a shop's file? Another place: --data"
+        raise DatabaseError(f"The shop's data in {database} can't be used: {reason(problem)}; {remedy}") from problem
+
+
+@contextmanager
+def _database(folder: Path, database: Path, *, create: bool) -> Iterator[ShopStore]:
     if create:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     elif not database.exists():

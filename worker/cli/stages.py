@@ -21,9 +21,10 @@ from worker.cli.common import (
     progress_bar,
     queue_option,
 )
+from worker.configuration import broker_folder, prove_room
 from worker.dispatch.remedies import remedy
 from worker.dispatch.route import PAUSED
-from worker.errors import AlreadyRunningError, WatchpostError
+from worker.errors import AlreadyRunningError, SchemaError, WatchpostError
 from worker.scan_counts import Hit
 from worker.tasks import utc_now
 
@@ -205,7 +206,7 @@ def _each(names: list[str], work: Callable[[str], dict[str, Any]]) -> dict[str, 
         try:
             results[name] = work(name)
         except WatchpostError as problem:
-            if problem.exit_code == 2:  # settings, schema and templates concern them all
+            if problem.exit_code == 2 or isinstance(problem, SchemaError):  # these, and templates, concern them all
                 raise
             busy = isinstance(problem, AlreadyRunningError)
             results[name] = {"already_running": busy, "failed": not busy, "errors": [str(problem)]}
@@ -258,7 +259,10 @@ def _stuck(counts: dict[str, Any]) -> bool:
 
 
 def _enqueue(context: Context, as_json: bool, *calls: tuple[str, dict[str, Any]]) -> None:
-    app = make_app(context.installation.settings)
+    settings = context.installation.settings
+    if not settings.broker.url.get_secret_value():
+        prove_room(broker_folder(settings))  # Celery would try again and end in an error that tells nothing
+    app = make_app(settings)
     try:
         with app.connection_for_write() as broker:
             broker.ensure_connection(max_retries=1, interval_start=0)  # somebody waits for the answer

@@ -24,7 +24,9 @@ def suppress() -> None:
 
 
 @suppress.command("list")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many, the newest first.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="So many, the newest first."
+)
 @as_json_option
 @pass_context
 @explained

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from worker.errors import SettingsError
+from worker.errors import SettingsError, WatchpostError
 from worker.settings import Settings
 from worker.settings_urls import is_postgresql
 
@@ -16,6 +16,7 @@ _DATABASE = "watchpost.sqlite3"
 _BROKER = "broker"
 _HASH_KEY = "hash-key"
 _HASH_KEY_BYTES = 32
+_BLOCK = 4096
 _REMEDY = "create it and let this user write there, or name another place"
 
 
@@ -55,6 +56,19 @@ def broker_folder(settings: Settings) -> Path:
     Raises SettingsError where it can't be written.
     """
     return _own_folder(data_dir(settings) / _BROKER)
+
+
+def prove_room(folder: Path) -> None:
+    """Write a block there and see it reach the disk, which a full one refuses. Raises WatchpostError."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WatchpostError(
+            f"data_dir: {folder} can't be written ({error.strerror}); is there room on the disk? Else {_REMEDY}"
+        ) from error
 
 
 def hash_key(settings: Settings) -> bytes:

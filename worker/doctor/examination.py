@@ -10,12 +10,13 @@ from worker.doctor import inside, outside
 from worker.doctor.finding import Finding, Level
 from worker.errors import WatchpostError
 from worker.installation import Installation
+from worker.store import schema
 
 
 def examine(parts: Installation, now: datetime, *, relay: bool, tolerated: int) -> list[Finding]:
     """Every finding, good ones too. `relay` also knocks at the mail relay; `tolerated` mails a day may fail.
 
-    Nothing is written but what opening the parts writes, and no mail is sent.
+    Nothing is changed: what is written is there already, or gone afterwards. No mail is sent.
     """
     database = _tried("database", lambda: _database(parts))
     found = [
@@ -51,6 +52,7 @@ def _templates(parts: Installation) -> str:
 
 
 def _database(parts: Installation) -> str:
+    schema.prove_writable(parts.store)
     return f"{parts.store.place} can be written and has this program's schema"
 
 
@@ -65,5 +67,4 @@ def _inside(parts: Installation, now: datetime, tolerated: int) -> list[Finding]
                 *inside.relations(session, parts.settings),
             ]
     except DBAPIError as problem:
-        reason = (str(problem.orig).splitlines() or [type(problem.orig).__name__])[0]
-        return [Finding("database", Level.PROBLEM, f"{parts.store.place}: {reason}")]
+        return [Finding("database", Level.PROBLEM, parts.store.trouble(problem))]

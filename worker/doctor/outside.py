@@ -3,7 +3,7 @@
 from kombu.exceptions import OperationalError
 
 from worker.app import make_app
-from worker.configuration import broker_folder, broker_url
+from worker.configuration import broker_folder, broker_url, prove_room
 from worker.dispatch.probe import knock
 from worker.doctor.finding import Finding, Level
 from worker.settings import Settings
@@ -16,7 +16,9 @@ def broker(settings: Settings) -> Finding | str:
     """Whether messages can be left there."""
     url = broker_url(settings)
     if url.startswith("filesystem:"):
-        return f"{broker_folder(settings)} can be written"
+        folder = broker_folder(settings)
+        prove_room(folder)
+        return f"{folder} can be written"
     options = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
     with make_app(settings).connection_for_write(transport_options=options) as connection:
         shown = connection.as_uri()  # without the password

@@ -15,8 +15,7 @@ from worker.errors import DatabaseSilentError, SchemaError
 from worker.store.session import Store
 
 _LOCK = 0x57617463  # "Watc": the advisory lock that upgrades on PostgreSQL take
-# Fails where the database or the role may only read, and neither locks nor changes a row.
-_WRITE_NOTHING = "UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"
+_WRITE_THE_SAME = "UPDATE alembic_version SET version_num = version_num"
 
 
 def upgrade(store: Store) -> str:
@@ -34,17 +33,22 @@ def upgrade(store: Store) -> str:
 
 
 def check(store: Store) -> None:
-    """Make sure that this program can work with the database. Raises SchemaError, which says what to do."""
-    with _explained(store), store.begin() as session:
+    """Make sure that the database has this program's schema; it is only read. Raises SchemaError, which says what to do."""
+    with _explained(store), store.read() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
         if found is None:
             raise SchemaError(f'{store.place} holds no Watchpost tables yet: run "watchpost init"')
-        session.execute(text(_WRITE_NOTHING))
     config = alembic_config()
     _refuse_newer(store, found, config)
     needed = _known(config)[0]
     if found != needed:
         raise SchemaError(f'{store.place} has schema {found}, this program needs {needed}: run "watchpost init"')
+
+
+def prove_writable(store: Store) -> None:
+    """Write something that is there already, and commit it: a full disk shows nowhere else. Raises DatabaseSilentError."""
+    with _explained(store), store.begin() as session:
+        session.execute(text(_WRITE_THE_SAME))
 
 
 def is_empty(store: Store) -> bool:
@@ -117,5 +121,4 @@ def _explained(store: Store) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        reason = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
-        raise DatabaseSilentError(f"{store.place} can't be used: {reason}") from error
+        raise DatabaseSilentError(store.trouble(error)) from error

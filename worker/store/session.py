@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 IDLE_LIMIT = "60s"
@@ -56,6 +57,15 @@ class Store:
         shown = url.set(query={key: value for key, value in url.query.items() if key == "host"})
         return f"database.url ({shown.render_as_string(hide_password=True)})"
 
+    def trouble(self, problem: DBAPIError) -> str:
+        """What went wrong, in one line: the setting, the driver's reason, and what an operator can look at."""
+        remedy = (
+            "is there room on the disk, may this user write there, does another program hold it, is the file whole?"
+            if self.is_sqlite
+            else "does the server run, and does it let this user in and write?"
+        )
+        return f"{self.place} can't be used: {reason(problem)}; {remedy}"
+
     def lease_now(self, session: Session) -> datetime:
         """The clock that leases live by: the database's on PostgreSQL, so that machines with wrong clocks agree; ours on SQLite."""
         if self.is_sqlite:
@@ -66,6 +76,11 @@ class Store:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def reason(problem: DBAPIError) -> str:
+    """The driver's own words, their first line."""
+    return (str(problem.orig).splitlines() or [type(problem.orig).__name__])[0]
 
 
 def _hide_rows(context: ExceptionContext) -> None:
