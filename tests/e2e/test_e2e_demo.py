@@ -1,6 +1,7 @@
 """`watchpost demo` as a newcomer runs it."""
 
 import signal
+import stat
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,7 @@ def test_the_demo_plays_its_script_leaves_the_mails_and_no_process(tmp_path: Pat
     done = service.watchpost("demo", "--out", "out", cwd=tmp_path)
     folder = tmp_path / "out"
     assert "unexpected" not in done.stdout
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     mails = sorted(file.name for file in (folder / "mails").glob("*.eml"))
     assert mails == [f"{number:02}.eml" for number in range(1, 9)]
     page = (folder / "index.html").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,8 @@ def test_what_is_set_is_printed_as_json(loaded: Path) -> None:
         (["load", "no-such-file.json"], 2),
         (["--timezone", "Mars/Olympus", "--port", "0"], 2),
         (["--prefix", "a[b", "--port", "0"], 2),
+        (["--currency", "EUROS", "--port", "0"], 2),
+        (["--language", "xx-$$", "--port", "0"], 2),
     ],
 )
 def test_what_cannot_be_done_is_said(loaded: Path, arguments: list[str], code: int) -> None:
@@ -155,6 +158,26 @@ def test_a_taken_port_is_said(running: dict[str, Any]) -> None:
     port = running["url"].rpartition(":")[2].partition("/")[0]
     result = command(Path(running["data"]), "--port", port)
     assert (result.exit_code, f"port {port}" in result.stderr) == (1, True)
+
+
+def test_a_shop_that_could_not_open_still_has_its_tokens_to_show(running: dict[str, Any], folder: Path) -> None:
+    port = running["url"].rpartition(":")[2].partition("/")[0]
+    said = command(folder, "--port", port).stderr
+    assert said.endswith("Choose another --port.\n")
+    assert printed(command(folder, "show", "--json")) == {"products": [], "customers": []}
+
+
+def test_an_address_of_another_machine_is_no_wrong_port(folder: Path) -> None:
+    result = command(folder, "--host", "203.0.113.1", "--port", "0")  # of RFC 5737, so nobody's
+    assert (result.exit_code, "Choose another --host." in result.stderr) == (1, True)
+
+
+def test_a_shop_makes_folders_and_database_for_this_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(shop, ["load", str(SAMPLE)]).exit_code == 0
+    data = tmp_path / "watchpost-data"
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (data, data / "shop", data / "shop" / "shop.db")}
+    assert modes == {"watchpost-data": 0o700, "shop": 0o700, "shop.db": 0o600}
 
 
 def test_what_a_new_shop_prints_works(folder: Path) -> None:

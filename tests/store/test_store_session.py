@@ -1,8 +1,10 @@
 """Transactions: who waits for whom, what is kept, and what a failure leaves behind."""
 
+import stat
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
@@ -146,3 +148,18 @@ def test_the_time_zone_of_the_server_does_not_matter(postgres_url: str) -> None:
         session.execute(text(f"ALTER DATABASE {admin.engine.url.database} SET timezone = 'Asia/Tokyo'"))
     with opened(postgres_url) as store, store.read() as session:
         assert session.execute(text("SHOW timezone")).scalar_one().lower() == "utc"
+
+
+def test_a_new_sqlite_file_and_those_beside_it_are_for_this_user_alone(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path / 'w.db'}") as store, store.begin() as session:
+        session.execute(text("CREATE TABLE seen (id INTEGER)"))
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {"w.db": 0o600, "w.db-wal": 0o600, "w.db-shm": 0o600}
+
+
+def test_a_sqlite_file_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "w.db"
+    file.touch(mode=0o640)
+    with opened(f"sqlite:///{file}") as store, store.begin() as session:
+        session.execute(text("CREATE TABLE seen (id INTEGER)"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640

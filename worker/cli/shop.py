@@ -1,8 +1,10 @@
 """`watchpost shop`: a small shop that serves the customer API, and the commands that fill it and change prices and stock."""
 
+import errno
+import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -66,28 +68,35 @@ def shop(
         return
     with _needing_the_extra():
         from worker.shopserver.app import create_app  # noqa: PLC0415 - an optional extra
-        from worker.shopserver.serving import run  # noqa: PLC0415
+        from worker.shopserver.serving import run, url_of  # noqa: PLC0415
     with _opened(context.obj, create=True) as store:
-        tokens = load_sample(store) if not empty and store.is_empty() else {}
         app = create_app(
             store, prefix=prefix, csrf=csrf, currency=currency.upper(), language=language, timezone=timezone
         )
-
-        def announce(url: str) -> None:
+        with closing(_listener(host, port)) as listener:  # before there are tokens, which are shown only once
+            tokens = load_sample(store) if not empty and store.is_empty() else {}
+            url = url_of(listener)
             if as_json:
                 print_json({"url": f"{url}/jsonapi", "data": str(context.obj), "tokens": tokens})
             else:
                 _announce(url, context.obj, tokens, csrf)
             sys.stdout.flush()
+            try:
+                run(app, listener)
+            except KeyboardInterrupt:
+                click.echo("The shop is closed.", err=True)
 
-        try:
-            run(app, host, port, announce=announce)
-        except OSError as error:
-            raise WatchpostError(
-                f"Can't listen on {host} port {port}: {error.strerror}. Choose another --port."
-            ) from error
-        except KeyboardInterrupt:
-            click.echo("The shop is closed.", err=True)
+
+def _listener(host: str, port: int) -> socket.socket:
+    from worker.shopserver.serving import listen  # noqa: PLC0415 - an optional extra
+
+    try:
+        return listen(host, port)
+    except OSError as error:
+        option = "--port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "--host"
+        raise WatchpostError(
+            f"Can't listen on {host} port {port}: {error.strerror}. Choose another {option}."
+        ) from error
 
 
 @shop.command()
@@ -206,7 +215,8 @@ def _opened(folder: Path, *, create: bool = False) -> Iterator[ShopStore]:
 @contextmanager
 def _database(folder: Path, database: Path, *, create: bool) -> Iterator[ShopStore]:
     if create:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # by default the folder of all data
+        folder.mkdir(mode=0o700, exist_ok=True)
     elif not database.exists():
         raise NotFoundError(
             f"There is no shop in {folder}. Start one with `watchpost shop`, or name its folder with --data."

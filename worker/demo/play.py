@@ -43,7 +43,7 @@ def _clear(folder: Path) -> None:
         if strangers:
             raise WatchpostError(f"{folder} holds other things ({strangers[0]}); name another folder with --out")
         shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)  # tokens and addresses are in there
 
 
 def _play_step(scene: Scene, step: day.Step, tell: Callable[[str], None]) -> bool:

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from worker.errors import SettingsError
 from worker.shopserver import pictures
 from worker.shopserver.body import MAX_BODY, Body
+from worker.shopserver.document import LANGUAGE
 from worker.shopserver.exchange import Exchange, Incoming, Shop
 from worker.shopserver.gate import COOKIE
 from worker.shopserver.login import login
@@ -26,6 +27,7 @@ from worker.shopserver.store import ShopStore
 from worker.shopserver.tables import Product
 from worker.shopserver.wire import MEDIA_TYPE, encode
 
+_CURRENCY = re.compile("[A-Z]{3}")
 _PREFIX = re.compile("[A-Za-z0-9_-]{1,32}")
 _DRAINED = 16 * MAX_BODY
 _PICTURE = re.compile(
@@ -49,8 +51,12 @@ def create_app(
     `prefix`: parameters go inside `prefix[...]` (`meta.prefix`). `csrf`: writes by cookie need `_token` (`meta.csrf`).
     `clock`: the time, aware; the store's where none is given. `timezone`: the zone of naive dates in answers and requests.
     `currency`, `language`: what prices and texts are filtered by where a request names nothing that the shop has.
-    Raises SettingsError for a prefix or a time zone that can't be.
+    Raises SettingsError for a prefix, a currency, a language or a time zone that can't be.
     """
+    if _CURRENCY.fullmatch(currency) is None:
+        raise SettingsError(f"The currency {currency!r} must have three letters, like EUR.")
+    if LANGUAGE.fullmatch(language) is None:
+        raise SettingsError(f"The language {language!r} must be written like en or de_AT.")
     if prefix is not None and not _PREFIX.fullmatch(prefix):
         raise SettingsError(f"The prefix {prefix!r} must be 1 to 32 letters, digits, - or _.")
     exchange = Exchange(

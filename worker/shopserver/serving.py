@@ -1,7 +1,7 @@
 """Running the shop: `serve` for tests and the demo (in a thread), `run` for the command (until it is stopped)."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from threading import Event, Thread
 
@@ -14,7 +14,7 @@ _STOP_SECONDS = 10.0
 @contextmanager
 def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve in a thread while the block runs; yields the base URL, such as `http://127.0.0.1:54321`. Port 0 is any free one."""
-    with closing(_listen(host, port)) as listener:
+    with closing(listen(host, port)) as listener:
         server = _Server(app)
         thread = Thread(target=server.run, args=([listener],), name="shop", daemon=True)
         thread.start()
@@ -22,7 +22,7 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
             if not thread.is_alive():
                 raise RuntimeError("the shop's server ended before it began; its log says why")
         try:
-            yield _url(listener)
+            yield url_of(listener)
         finally:
             server.should_exit = True
             thread.join(_STOP_SECONDS)
@@ -30,11 +30,9 @@ def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
                 raise RuntimeError("the shop's server does not stop; its event loop is stuck")
 
 
-def run(app: ASGIApp, host: str, port: int, *, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` gets the base URL once connections are taken. Raises OSError for a taken port."""
-    with closing(_listen(host, port)) as listener:
-        announce(_url(listener))
-        _Server(app).run([listener])
+def run(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve who connects to the `listener` until SIGINT or SIGTERM."""
+    _Server(app).run([listener])
 
 
 class _Server(uvicorn.Server):
@@ -48,7 +46,8 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Take connections from now on; they wait until somebody serves them. Raises OSError, for a taken port and the like."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=128)
     # Inherited by its connections, else the body of an answer waits 40 ms for the client to confirm the head.
@@ -57,6 +56,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
+    """The base URL, such as `http://127.0.0.1:54321`."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,7 +1,8 @@
 """Engine and transactions, alike on SQLite (WAL, one writer at a time) and PostgreSQL."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,7 +91,22 @@ def _hide_rows(context: ExceptionContext) -> None:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
+def _make_private(file: str) -> None:
+    """SQLite would make it readable for everybody; it gives the files beside it the mode of this one.
+
+    Only a new file is opened here: to close one would take away the locks that this process holds on it.
+    """
+    with suppress(OSError):  # where it can't be made, SQLite says so
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _tame_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _make(*_: object) -> None:
+        file = engine.url.database or ":memory:"
+        if not file.startswith((":memory:", "file:")):
+            _make_private(file)
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
