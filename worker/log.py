@@ -115,6 +115,8 @@ def _set_levels(level: int) -> None:
     logging.getLogger().setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # Each of its retries; what comes of them is told by whoever asked.
+    logging.getLogger("stamina").setLevel(level if level <= logging.DEBUG else max(level, logging.ERROR))
     # `database.echo` writes whatever the level; with a handler of its own SQLAlchemy would write every line twice.
     echo = logging.getLogger("sqlalchemy.engine.Engine")
     if not echo.handlers:

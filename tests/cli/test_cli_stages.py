@@ -85,14 +85,19 @@ def test_a_stage_that_is_busy_exits_with_3(imported: Run, store_of: Callable[[],
     with single_flight(store_of(), "scan:main"):
         assert "already running" in imported("scan", code=3).stderr
     with single_flight(store_of(), "sync:main"):
-        assert "already running" in imported("sync", code=3).stderr
+        busy = imported("sync", code=3)
+        assert busy.stdout == "sync main: already running\n"
+        assert "already running" in busy.stderr
 
 
 def test_a_shop_that_is_down_fails_the_sync_and_names_it(imported: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHPOST_SOURCES__MAIN__URL", "http://127.0.0.1:9/jsonapi")
     failed = imported("sync", code=1)
-    assert "sync main" in failed.stdout
-    assert "ConnectError" in failed.stderr
+    assert failed.stdout == "sync main: failed\n"
+    (complaint,) = failed.stderr.splitlines()  # nothing of each retry
+    assert complaint.startswith("  ! OPTIONS http://127.0.0.1:9/jsonapi: the shop can't be reached (")
+    assert complaint.endswith("; check sources.main.url, and whether the shop runs")
+    assert "Error: " not in imported("status").stdout
 
 
 def test_a_shop_without_customers_to_ask_fails_and_says_what_to_add(

@@ -111,7 +111,7 @@ def test_stages_end_between_two_pages_once_the_worker_shuts_down(
         finally:
             shutdown._byte[0] = 0
         run = play.rows(tables.Run)[-1]
-        assert run.error == "InterruptedRunError: the worker shuts down; the next run goes on from here"
+        assert run.error == "the worker shuts down; the next run goes on from here"
         assert all(lease.token is None for lease in play.rows(tables.Lease))
         assert "interrupted" not in turn()
     assert len(play.ledger()) == len(play.mails()) == 1

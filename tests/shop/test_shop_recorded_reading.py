@@ -269,7 +269,7 @@ def test_any_other_answer_is_a_clear_error(answer: dict[str, Any], error: type[S
     with pytest.raises(error, match=why) as caught:
         client(changed(CUSTOMER, **answer)).customer()
     if "link" not in why and "no customer" not in why:
-        assert str(caught.value).startswith("GET /jsonapi/customer: ")
+        assert str(caught.value).startswith("GET http://shop.test/jsonapi/customer: ")
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def print_json(value: object) -> None:
 def print_counts(title: str, counts: dict[str, Any]) -> None:
     """Counts as one line, zeros left out; errors below, one line each."""
     errors = counts.get("errors") or ()
-    shown = [f"{key.replace('_', ' ')} {_brief(value)}" for key, value in counts.items() if value and key != "errors"]
+    shown = [_count(key.replace("_", " "), value) for key, value in counts.items() if value and key != "errors"]
     click.echo(f"{title}: {', '.join(shown) or 'nothing to do'}")
     for error in errors:
         click.echo(f"  ! {error}", err=True)
@@ -137,6 +137,10 @@ def plain(value: object) -> str:
             return f"{value:.2f}"
         case _:
             return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(value))
+
+
+def _count(name: str, value: object) -> str:
+    return name if value is True else f"{name} {_brief(value)}"
 
 
 def _brief(value: object) -> str:

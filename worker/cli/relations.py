@@ -254,7 +254,7 @@ def _client(context: Context, customer: tuple[str, str]) -> Iterator[CustomerCli
     if account not in shop.customers:
         known = ", ".join(sorted(shop.customers)) or "none"
         raise NotFoundError(f"there is no customer {account!r} in [sources.{source}.customers] (known: {known})")
-    with CustomerClient.connect(shop, shop.customers[account]) as client:
+    with CustomerClient.connect(shop, shop.customers[account], setting=f"sources.{source}.url") as client:
         yield client
 
 

@@ -37,7 +37,7 @@ class AdminSession:
         self._setting = f"sources.{name}.admin"
         self._login: AdminLogin = login
         self._http = open_http(shop.timeout_seconds, transport)
-        self._session = Session(self._http, shop.url, login, shop.timeout_seconds)
+        self._session = Session(self._http, shop.url, login, shop.timeout_seconds, setting=f"sources.{name}.url")
         self._login_url = _without_query(follow(login.login_url or "/login", shop.url))
         self._csrf: str | None = None
         self._inside = login.password is None

@@ -36,10 +36,21 @@ class CustomerClient:
         self._close = close
 
     @classmethod
-    def connect(cls, shop: Shop, account: Account, *, transport: httpx2.BaseTransport | None = None) -> Self:
-        """A client of its own for one customer of a shop in the settings; close it, or use it in a `with`."""
+    def connect(
+        cls,
+        shop: Shop,
+        account: Account,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        setting: str = "the source's url",
+    ) -> Self:
+        """A client of its own for one customer of a shop in the settings; close it, or use it in a `with`.
+
+        `setting` is what messages call the one that holds the shop's address.
+        """
         http = open_http(shop.timeout_seconds, transport)
-        return cls(Api(Session(http, shop.url, account, shop.timeout_seconds)), ZoneInfo(shop.timezone), http.close)
+        session = Session(http, shop.url, account, shop.timeout_seconds, setting=setting)
+        return cls(Api(session), ZoneInfo(shop.timezone), http.close)
 
     def close(self) -> None:
         """Give back connections."""

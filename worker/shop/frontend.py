@@ -161,7 +161,10 @@ class FrontendSource:
         """What to raise where no customer at all could be read."""
         if all(map(_is_silence, unread)):
             return _silence(unread)
-        return ShopError(f"{self.name}: no customer could be read: {unread[0].key}: {unread[0].error}")
+        key, error = unread[0].key, unread[0].error
+        return ShopError(
+            f"{self.name}: no customer could be read: {key}: {error}; see [sources.{self.name}.customers.{key}]"
+        )
 
     def _customers(self) -> list[tuple[str, settings.Account]]:
         if not self._shop.customers:  # and if there were some, nobody says that they are gone
@@ -170,7 +173,14 @@ class FrontendSource:
         return sorted(self._shop.customers.items())
 
     def _api(self, account: settings.Account | None) -> Api:
-        session = Session(self._http, self._shop.url, account, self._shop.timeout_seconds, self._gap)
+        session = Session(
+            self._http,
+            self._shop.url,
+            account,
+            self._shop.timeout_seconds,
+            self._gap,
+            setting=f"sources.{self.name}.url",
+        )
         return Api(session, self._discovery)
 
     def _discovered(self, account: settings.Account | None) -> Api:

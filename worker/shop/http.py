@@ -17,7 +17,7 @@ from worker.shop.cookies import Cookies
 from worker.shop.document import MAX_BYTES
 from worker.shop.etag import usable_etag
 from worker.shop.http_date import http_date
-from worker.shop.urls import follow, path_of
+from worker.shop.urls import follow, path_of, shown_origin
 
 ReadMethod = Literal["GET", "OPTIONS", "POST"]
 """POST where it only asks, as GraphQL does."""
@@ -52,7 +52,7 @@ class _TransientError(ShopUnreachableError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `where` names the request in messages: method and path, never the query."""
+    """What came back. `where` names the request in messages: method, origin and path, never the query."""
 
     where: str
     status: int
@@ -103,9 +103,12 @@ class Session:
         account: Account | AdminLogin | None,
         timeout_seconds: float,
         clock_gap: ClockGap | None = None,
+        *,
+        setting: str = "the source's url",
     ) -> None:
-        """Sessions with one shop may share a clock gap."""
+        """Sessions with one shop may share a clock gap. `setting` is what messages call the one that says `base`."""
         self.base = base
+        self._setting = setting
         self.clock_gap = clock_gap or ClockGap()
         self.cookies = Cookies(account.cookie.get_secret_value() if account and account.cookie else "")
         self.headers: dict[str, str] = {}
@@ -149,10 +152,10 @@ class Session:
         try:
             return self._exchange(method, url, body, content_type)
         except _UNSENT as error:
-            raise ShopUnreachableError(f"{method} {path_of(url)}: {_named(error)}; nothing was sent") from None
+            raise ShopUnreachableError(f"{self._failed(method, url, error)}; nothing was sent") from None
         except httpx2.HTTPError as error:
             raise ShopUnreachableError(
-                f"{method} {path_of(url)}: {_named(error)}; it is not known whether the shop carried it out"
+                f"{self._failed(method, url, error)}; it is not known whether the shop carried it out"
             ) from None
 
     def write(self, method: WriteMethod, url: str, body: str | None) -> Answer:
@@ -172,14 +175,13 @@ class Session:
             try:
                 answer = self._exchange(method, url, body, etag=etag)
             except httpx2.DecodingError:
-                raise ShopAnswerError(f"{method} {path_of(url)}: the compressed answer is broken") from None
+                raise ShopAnswerError(f"{_asked(method, url)}: the compressed answer is broken") from None
             except (httpx2.ReadTimeout, httpx2.WriteTimeout):
-                where = f"{method} {path_of(url)}"
                 raise TimedOutError(
-                    f"{where}: no complete answer within {self._timeout:g} s, the source's timeout_seconds"
+                    f"{_asked(method, url)}: no complete answer within {self._timeout:g} s, the source's timeout_seconds"
                 ) from None
             except httpx2.HTTPError as error:
-                raise _TransientError(f"{method} {path_of(url)}: {_named(error)}") from None
+                raise _TransientError(self._failed(method, url, error)) from None
             if answer.status in _TRANSIENT:
                 _raise_transient(answer)
             if not answer.redirects:
@@ -193,7 +195,7 @@ class Session:
     def _exchange(
         self, method: str, url: str, body: str | None, content_type: str = "application/json", etag: str | None = None
     ) -> Answer:
-        where = f"{method} {path_of(url)}"
+        where = _asked(method, url)
         url = follow(url, self.base)
         deadline, asked = time.monotonic() + self._timeout, self.clock_gap.now()
         headers = self._headers() if body is None else {**self._headers(), "Content-Type": content_type}
@@ -218,6 +220,14 @@ class Session:
             etag=usable_etag(response.headers.get_list("etag")),
             unchanged=etag is not None and response.status_code == 304,
         )
+
+    def _failed(self, method: str, url: str, error: httpx2.HTTPError) -> str:
+        """What went wrong, and where to look. Only a refused connection may speak: other texts can quote what the shop sent."""
+        name = type(error).__name__
+        where = _asked(method, url)
+        if isinstance(error, httpx2.ConnectError):
+            return f"{where}: the shop can't be reached ({error}); check {self._setting}, and whether the shop runs"
+        return f"{where}: the connection broke off ({name}); check {self._setting}, and the shop's log"
 
     def _headers(self) -> dict[str, str]:
         headers = dict(self.headers)
@@ -268,7 +278,5 @@ def _again_unless_timed_out(error: Exception) -> bool | float:
     return _again(error) if isinstance(error, _TransientError) else False
 
 
-def _named(error: httpx2.HTTPError) -> str:
-    """What went wrong. Only a refused connection may speak: other texts can quote what the shop sent."""
-    name = type(error).__name__
-    return f"{name} ({error})" if isinstance(error, httpx2.ConnectError) else name
+def _asked(method: str, url: str) -> str:
+    return f"{method} {shown_origin(url)}{path_of(url)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, update
 
-from worker.errors import AlreadyRunningError
+from worker.errors import AlreadyRunningError, WatchpostError
 from worker.store import tables
 from worker.store.session import Store
 from worker.store.steady import steady
@@ -24,7 +24,10 @@ class RunRecord:
 
 @contextmanager
 def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator[RunRecord]:
-    """Record a run of `stage`; errors are kept by class and text and raised on. A run that found its stage busy is none."""
+    """Record a run of `stage`; errors are kept by text (others than ours by class, too) and raised on.
+
+    A run that found its stage busy is none.
+    """
     run_id = _begin(store, stage, source, now)
     record = RunRecord()
     begun = time.monotonic()
@@ -37,7 +40,7 @@ def record_run(store: Store, stage: str, source: str, now: datetime) -> Iterator
         skipped = True
         raise
     except Exception as problem:
-        error = f"{type(problem).__name__}: {problem}"
+        error = str(problem) if isinstance(problem, WatchpostError) else f"{type(problem).__name__}: {problem}"
         raise
     finally:
         if skipped:

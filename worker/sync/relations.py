@@ -38,7 +38,8 @@ def read(work: Work) -> None:
     if work.incremental is None and work.counts.unread and not (work.counts.accounts or work.counts.disabled):
         with work.writing() as session:
             passes.forget(session, work.name, RELATIONS)  # or the next sync would go on behind the last of them
-        raise ShopError(f"{work.name}: no customer could be read: {work.counts.errors[0]}")
+        table = f"[sources.{work.name}.customers.NAME]"
+        raise ShopError(f"{work.name}: no customer could be read: {work.counts.errors[0]}; see {table}")
     with work.writing() as session:
         if work.incremental is None and not plan.resumed:
             retirement.vanish_unnamed(session, work.name, named, work.now)
