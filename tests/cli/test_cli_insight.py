@@ -113,6 +113,16 @@ def test_preview_writes_the_mail_as_files(imported: Run, ask: Callable[..., Any]
     assert "bad_pricevalue" in imported("preview", f"main:{bad}", code=1).stderr
 
 
+def test_preview_says_whether_the_watch_fires_now(imported: Run, ask: Callable[..., Any], shop: ShopStore) -> None:
+    good, _ = _ids(ask)
+    (price,) = ask("preview", f"main:{good}")["decisions"]
+    assert (price["kind"], price["outcome"], price["reason"]) == ("price", "wait", "not_below_limit")
+    assert "price: does not fire now, whatever the mail says: " in imported("preview", f"main:{good}").stdout
+    shop.set_price("lamp", "EUR", "95.00")
+    imported("sync")
+    assert "price: fires now\n" in imported("preview", f"main:{good}").stdout
+
+
 def test_config_prints_values_with_their_origin_and_no_secret(run: Run, ask: Callable[..., Any]) -> None:
     told = ask("config")
     assert told["mail.from_address"]["value"] == "watch@shop.example"

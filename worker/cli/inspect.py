@@ -13,6 +13,7 @@ from worker.compose import digest_of, draft_message, recipient_of
 from worker.dispatch import route
 from worker.dispatch.remedies import remedy
 from worker.doctor import Level, examine
+from worker.domain.reasons import Outcome
 from worker.explain import explain as explain_relation
 from worker.explain import items
 from worker.outbox_view import WHAT_TO_DO
@@ -184,14 +185,23 @@ def explain(context: Context, relation: tuple[str, str], as_json: bool) -> None:
 @pass_context
 @explained
 def preview(context: Context, relation: tuple[str, str], folder: Path, as_json: bool) -> None:
-    """Write the mail about one relation as files (subject.txt, body.txt, body.html, message.eml); nothing is sent."""
+    """Write the mail about one relation as files (subject.txt, body.txt, body.html, message.eml); nothing is sent.
+
+    It shows how the mail would look, due or not; whether the watch fires now is said beside it.
+    """
     parts = context.installation
     source, shop_id = relation
     parts.source_names(source)
     with parts.store.read() as session:
+        now = utc_now()
         customer, told = items(session, source, shop_id, parts.settings, parts.key)
+        decisions = [
+            {name: decision[name] for name in ("kind", "outcome", "reason", "sentence")}
+            for decision in explain_relation(session, source, shop_id, parts.settings, parts.key, now)["decisions"]
+            if decision["outcome"] != Outcome.IDLE
+        ]
         rendered = parts.renderer.render("watch", digest_of(customer, told, parts.settings))
-        _, message = draft_message(rendered, recipient_of(customer, parts.settings), parts.settings, utc_now())
+        _, message = draft_message(rendered, recipient_of(customer, parts.settings), parts.settings, now)
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "subject.txt": rendered.subject.encode() + b"\n",
@@ -202,6 +212,12 @@ def preview(context: Context, relation: tuple[str, str], folder: Path, as_json: 
     for name, content in files.items():
         (folder / name).write_bytes(content)
     if as_json:
-        print_json({"subject": rendered.subject, "files": [str(folder / name) for name in files]})
-    else:
-        click.echo(f"{rendered.subject}\n{folder.resolve()}: {', '.join(files)}")
+        print_json(
+            {"subject": rendered.subject, "files": [str(folder / name) for name in files], "decisions": decisions}
+        )
+        return
+    click.echo(f"{rendered.subject}\n{folder.resolve()}: {', '.join(files)}")
+    for decision in decisions:
+        fires = decision["outcome"] == Outcome.FIRE
+        why = "" if fires else f", whatever the mail says: {decision['sentence']} ({decision['reason']})"
+        click.echo(f"{decision['kind']}: {'fires now' if fires else 'does not fire now'}{why}")
