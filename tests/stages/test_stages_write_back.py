@@ -1,11 +1,16 @@
 """Which watches are removed in the shop: those that are over by what their customers said."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import event, update
 
-from tests.support.stages import Play, imported, watching
+from tests.support.fake_shop import FakeShop
+from tests.support.stages import Play, imported, make_settings, watching
+from worker.complaints import KEPT
 from worker.domain.model import Json
+from worker.errors import ShopLoginError
+from worker.shop.source import Unread
 from worker.store import retirement, tables
 from worker.store.session import Store
 
@@ -47,6 +52,25 @@ def test_a_customer_who_changes_his_mind_about_the_end_is_believed(store: Store)
     play.shop.watch("1", config={**BASE, "timeframe": "10"})
     play.sync()
     assert _expired(play) == ["1"]
+
+
+class _Refusing(FakeShop):
+    """Nobody may remove anything."""
+
+    def remove(self, relations: Sequence[tuple[str, str]]) -> Iterator[set[str] | Unread]:
+        for key, _ in relations:
+            yield Unread(key, ShopLoginError("the token is not accepted"))
+
+
+def test_of_many_customers_who_cannot_remove_theirs_the_first_are_told(sqlite_store: Store) -> None:
+    play = Play(sqlite_store, _Refusing(), make_settings(source="write_back = true"))
+    for number in range(KEPT + 1):
+        play.shop.customer(f"{number}")
+        play.shop.watch(f"{number}", customer_id=f"{number}", config={**BASE, "timeframe": 7})
+    play.sync()
+    counts = play.later(days=8).sync()
+    assert (len(counts.errors), counts.removed) == (KEPT, 0)
+    assert "expired watches could not be removed in the shop: the token is not accepted" in counts.errors[0]
 
 
 def test_watches_from_before_it_was_noted_who_ended_them_are_judged_anew(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from worker import complaints
 from worker.errors import ShopError
 from worker.shop.source import Remover, Unread
 from worker.store import retirement
@@ -27,11 +28,15 @@ def remove_expired(work: Work) -> None:
     try:
         for gone in source.remove([(watch.account, watch.shop_id) for watch in expired]):
             if isinstance(gone, Unread):
-                work.counts.errors += (f"{gone.key}: {failed}: {gone.error}",)
+                _complain(work, f"{gone.key}: {failed}: {gone.error}")
             else:
                 _retire(work, [ids[shop_id] for shop_id in gone])
     except ShopError as refusal:
-        work.counts.errors += (f"{failed}: {refusal}",)
+        _complain(work, f"{failed}: {refusal}")
+
+
+def _complain(work: Work, line: str) -> None:
+    work.counts.errors = complaints.first(work.counts.errors, (line,))
 
 
 def _retire(work: Work, ids: Sequence[int]) -> None:
