@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
+from worker.domain.reasons import SENTENCES
 from worker.heartbeat import late
 from worker.outbox_view import OPEN_STATES, stranded
 from worker.settings import Settings
 from worker.store import tables
+
+_SENTENCES = {reason.value: sentence for reason, sentence in SENTENCES.items()}
 
 
 def status(session: Session, settings: Settings, now: datetime) -> dict[str, Any]:
@@ -51,6 +54,22 @@ def _source(session: Session, settings: Settings, name: str, now: datetime) -> d
             )
         ),
     }
+
+
+def rejections(session: Session, settings: Settings) -> list[dict[str, str | None]]:
+    """Every relation in the shops' lists that can't be evaluated, with the reason code and a sentence."""
+    relation = tables.Relation
+    rows = session.execute(
+        select(relation.source, relation.shop_id, relation.rejected, relation.defect_detail)
+        .where(
+            relation.source.in_(list(settings.sources)), relation.retired_at.is_(None), relation.rejected.is_not(None)
+        )
+        .order_by(relation.source, relation.rejected, relation.id)
+    )
+    return [
+        {"relation": f"{source}:{shop_id}", "reason": reason, "why": defect or _SENTENCES.get(reason or "")}
+        for source, shop_id, reason, defect in rows
+    ]
 
 
 def _rejected(name: str) -> tuple[ColumnElement[bool], ...]:

@@ -36,6 +36,14 @@ def test_status_counts_relations_mails_and_the_last_runs(imported: Run, ask: Cal
     assert "watchpost explain main:" in text
 
 
+def test_every_rejected_relation_can_be_listed_with_its_reason(imported: Run, ask: Callable[..., Any]) -> None:
+    (only,) = ask("status", "--rejected")
+    assert only["reason"] == "bad_pricevalue"
+    text = imported("status", "--rejected").stdout
+    assert text == f"{only['relation']} bad_pricevalue: pricevalue must be a plain decimal such as 100.00.\n"
+    assert "watchpost status --rejected" in imported("status").stdout
+
+
 def test_status_tells_stages_that_do_not_run(run: Run, ask: Callable[..., Any]) -> None:
     run("init")
     assert "LATE dispatch has never run: do beat and worker run" in run("status").stdout

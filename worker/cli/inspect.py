@@ -16,8 +16,10 @@ from worker.doctor import Level, examine
 from worker.domain.reasons import Outcome
 from worker.explain import explain as explain_relation
 from worker.explain import items
+from worker.installation import Installation
 from worker.outbox_view import WHAT_TO_DO
 from worker.settings import Settings
+from worker.status import rejections
 from worker.status import status as whole_status
 from worker.tasks import utc_now
 
@@ -38,12 +40,16 @@ _relation = click.argument("relation", metavar="SOURCE:ID", callback=_relation_i
 
 
 @click.command()
+@click.option("--rejected", is_flag=True, help="Only list every rejected relation, with the reason.")
 @as_json_option
 @pass_context
 @explained
-def status(context: Context, as_json: bool) -> None:
+def status(context: Context, rejected: bool, as_json: bool) -> None:
     """How fresh each shop is, what is watched and rejected, which mails wait or are stuck, and the last runs."""
     parts = context.installation
+    if rejected:
+        _list_rejections(parts, as_json)
+        return
     with parts.store.read() as session:
         told = whole_status(session, parts.settings, utc_now())
     if as_json:
@@ -111,7 +117,19 @@ def _print_source(name: str, source: dict[str, Any]) -> None:
     if source["rejected"]:
         examples = [escape(f"{name}:{shop_id}") for shop_id in source["rejected_relations"][:5]]
         out.print(f"  [red]rejected[/] {_line(source['rejected'])} ({', '.join(examples)})")
-        out.print(f"    why: watchpost explain {examples[0]}")
+        out.print(f"    why: watchpost explain {examples[0]}; all of them: watchpost status --rejected")
+
+
+def _list_rejections(parts: Installation, as_json: bool) -> None:
+    with parts.store.read() as session:
+        found = rejections(session, parts.settings)
+    if as_json:
+        print_json(found)
+        return
+    for row in found:
+        click.echo(plain(f"{row['relation']} {row['reason']}" + (f": {row['why']}" if row["why"] else "")))
+    if not found:
+        click.echo("No relation is rejected.")
 
 
 def _flat(counts: dict[str, Any] | None) -> dict[str, Any]:
