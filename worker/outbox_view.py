@@ -74,6 +74,11 @@ def ids(session: Session, wanted: Filter, now: datetime) -> Sequence[int]:
     return session.scalars(select(Mail.id).where(*wanted.conditions(now)).order_by(Mail.id)).all()
 
 
+def has_mails_of(session: Session, source: str) -> bool:
+    """Whether there is any mail of this shop, in the settings or not."""
+    return session.scalar(select(Mail.id).where(Mail.source == source).limit(1)) is not None
+
+
 def stranded(session: Session, known: Collection[str]) -> dict[str, int]:
     """By shop that is not among the `known` ones, how many mails are on their way: nothing is sent for it, ever."""
     rows = session.execute(

@@ -57,9 +57,18 @@ def test_list_passes_every_option_on(waiting: Run, ask: Callable[..., Any]) -> N
         ["--reason", "rcpt_451"],
         ["--older", "2h"],
         ["--newer", "0m"],
-        ["--source", "moon"],
     ):
         assert ask("outbox", "list", *fits, *option)["total"] == 0
+
+
+def test_a_shop_nobody_knows_is_an_error_but_not_one_that_left_mails_behind(
+    waiting: Run, ask: Callable[..., Any], alter: Callable[..., None]
+) -> None:
+    assert "there is no source 'moon'" in waiting("outbox", "list", "--source", "moon", code=1).stderr
+    alter(source="moon")
+    assert ask("outbox", "list", "--source", "moon")["total"] == 1
+    assert ask("outbox", "list", "--source", "main")["total"] == 0
+    assert ask("outbox", "cancel", "--all", "--state", "pending", "--source", "moon", "--yes")["cancelled"] == [1]
 
 
 def test_an_age_that_is_none_is_refused(run: Run) -> None:
@@ -145,7 +154,7 @@ def test_all_mails_of_a_state_are_changed_after_a_question(waiting: Run, config:
     assert ask("outbox", "list")["mails"][0]["state"] == "pending"
     assert ask("outbox", "hold", "--all", "--state", "pending", "--yes")["held"] == [1]
     assert ask("outbox", "hold", "--all", "--state", "pending", "--yes")["held"] == []
-    assert ask("outbox", "release", "--all", "--state", "held", "--source", "moon", "--yes")["released"] == []
+    waiting("outbox", "release", "--all", "--state", "held", "--source", "moon", "--yes", code=1)
     assert ask("outbox", "release", "--all", "--state", "held", "--yes")["released"] == [1]
 
 

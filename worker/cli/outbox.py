@@ -79,6 +79,7 @@ def outbox() -> None:
 def list_(context: Context, /, limit: int, as_json: bool, **parts: Any) -> None:
     """List mails, the newest first, with their addresses."""
     with context.installation.store.read() as session:
+        _check_source(context, session, parts["source"])
         told = outbox_view.listing(session, Filter(**parts), utc_now(), limit)
     if as_json:
         print_json(told)
@@ -185,6 +186,12 @@ def cancel(context: Context, **options: Any) -> None:
     _change(context, "cancelled", lambda session, mail_id: outbox_change.cancel(session, mail_id, now=now), **options)
 
 
+def _check_source(context: Context, session: Session, name: str | None) -> None:
+    """Raises NotFoundError for a shop nobody knows. One that was taken out of the settings may have left mails behind."""
+    if name is not None and not outbox_view.has_mails_of(session, name):
+        context.installation.source_names(name)
+
+
 def _change(
     context: Context,
     done: str,
@@ -202,6 +209,7 @@ def _change(
     store = context.installation.store
     if everything:
         with store.read() as session:
+            _check_source(context, session, parts["source"])
             ids = outbox_view.ids(session, Filter(**parts), utc_now())
         question = f"{len(ids)} {' and '.join(parts['states'])} mails will be {done}. Go on?"
         if ids and not yes:
