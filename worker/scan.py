@@ -202,13 +202,17 @@ def _newest_observation(session: Session, source: str) -> int:
 
 
 def _mark_scanned(session: Session, source: str, newest: int) -> None:
-    products = select(tables.Product.id).where(tables.Product.source == source)
+    reading = tables.Reading
+    folded = (
+        select(reading.id)
+        .join(tables.Product)
+        .where(tables.Product.source == source, reading.unscanned, reading.observation_id <= newest)
+        .order_by(reading.id)  # as everybody locks
+        .with_for_update(of=reading)
+    )
     session.execute(
-        update(tables.Reading)
-        .where(
-            tables.Reading.unscanned, tables.Reading.observation_id <= newest, tables.Reading.product_id.in_(products)
-        )
-        .values(unscanned=False)
+        update(reading).where(reading.id.in_(folded)).values(unscanned=False),
+        execution_options={"synchronize_session": False},
     )
 
 
