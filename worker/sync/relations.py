@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from worker import complaints
 from worker.domain.model import Customer
 from worker.errors import ShopError
 from worker.paging import ahead
@@ -16,9 +17,6 @@ from worker.sync.work import Work
 
 _RESUME_WITHIN = timedelta(hours=1)
 """Customers who are asked one by one: a pass that died longer ago says too little about those it had asked."""
-
-_ERRORS_KEPT = 50
-"""Of customers who can't be read so many are told one by one; all are counted."""
 
 
 def read(work: Work) -> None:
@@ -103,8 +101,7 @@ def _store(work: Work, page: Page, strangers: Mapping[str, Customer], named: dic
                     if not mirror.lists_customers:  # there, the next change or comparison tells more
                         customers.mark_unread(session, work.name, key, work.now)
                     counts.unread += 1
-                    if counts.unread <= _ERRORS_KEPT:
-                        counts.errors += (f"{key}: {error}",)
+                    counts.errors = complaints.first(counts.errors, (f"{key}: {error}",))
         counts.unreadable += page.unreadable
         counts.add(relations.store_page(session, mirror, listings))
         passes.advance(session, work.name, RELATIONS, cursor=page.cursor, newest=page.newest, ceiling=work.shop_now())
