@@ -153,6 +153,12 @@ def test_a_paused_installation_sends_nothing_until_it_is_resumed(
     assert "not paused" in imported("resume").stdout
 
 
+def test_why_mails_are_paused_is_one_short_line(imported: Run) -> None:
+    for reason in ("x" * 201, "two\nlines", "red \x1b[31m"):
+        assert "one line of at most 200 characters" in imported("pause", "--reason", reason, code=2).stderr
+    imported("pause", "--reason", "x" * 200)
+
+
 def test_mail_test_sends_one_mail_and_says_so(imported: Run, smtp_sink: SmtpSink) -> None:
     assert "accepted" in imported("mail-test", "me@example.com").stdout
     (mail,) = smtp_sink.received()

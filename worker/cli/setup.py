@@ -7,6 +7,7 @@ import click
 from rich.markup import escape
 
 from worker.cli.common import Context, as_json_option, explained, out, pass_context, print_json
+from worker.cli.line import Line
 from worker.configuration import database_url, describe, require_sender
 from worker.dispatch import route
 from worker.dispatch.probe import send_one
@@ -17,6 +18,8 @@ from worker.mail.samples import samples
 from worker.store import schema, tables
 from worker.store.session import Store
 from worker.tasks import utc_now
+
+_REASON_LIMIT = 200
 
 
 @click.command()
@@ -55,7 +58,12 @@ def config(context: Context, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--reason", default="", help="Shown by status.")
+@click.option(
+    "--reason",
+    type=Line(_REASON_LIMIT, empty=True),
+    default="",
+    help=f"Shown by status; at most {_REASON_LIMIT} characters.",
+)
 @as_json_option
 @pass_context
 @explained
