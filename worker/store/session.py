@@ -1,6 +1,8 @@
 """Engine and transactions, alike on SQLite (WAL, one writer at a time) and PostgreSQL."""
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,6 +15,8 @@ from sqlalchemy.orm import Session
 IDLE_LIMIT = "60s"
 """After so long PostgreSQL ends a session that does nothing inside a transaction: a frozen process must not keep its locks."""
 
+_PATIENCE = 30
+"""Seconds that SQLite waits for another process."""
 _READ = "watchpost_read"
 
 
@@ -29,7 +33,7 @@ class Store:
             "max_overflow": pool_size,
         }
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": 30}
+            options["connect_args"] = {"timeout": _PATIENCE}
         else:
             options["pool_pre_ping"] = True
             parameters = f"-c timezone=utc -c idle_in_transaction_session_timeout={IDLE_LIMIT}"
@@ -100,6 +104,20 @@ def _make_private(file: str) -> None:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
 
 
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """While another process makes the same new database, SQLite refuses this at once, whatever the time-out says."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _tame_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "do_connect")
     def _make(*_: object) -> None:
@@ -111,10 +129,10 @@ def _tame_sqlite(engine: Engine) -> None:
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _switch_to_wal(cursor)
         cursor.execute("PRAGMA synchronous=FULL")  # a mail marked as sent must survive a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.execute(f"PRAGMA busy_timeout={1000 * _PATIENCE}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
