@@ -126,6 +126,49 @@ def test_a_template_that_gives_nothing_is_refused(tmp_path: Path) -> None:
     assert "watch/subject.txt gives an empty result" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "nothing", ["", "\n", "<html><head><title>Hello</title></head><body><!-- hello --></body></html>"]
+)
+def test_an_empty_html_part_is_refused(tmp_path: Path, nothing: str) -> None:
+    write(tmp_path, "watch/body.html", nothing)
+    assert "watch/body.html gives an empty result" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("watch/bodyy.html", "did you mean watch/body.html"),
+        ("body.html", "did you mean test/body.html or watch/body.html?"),
+        ("zzz.toml", "rename it as in the shipped templates, or remove it"),
+    ],
+)
+def test_a_file_that_changes_no_mail_is_named(tmp_path: Path, name: str, said: str) -> None:
+    write(tmp_path, name, "Hello")
+    assert f"mail.template_dir: no mail uses {tmp_path / name}; " in refusal(tmp_path)
+    assert said in refusal(tmp_path)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "watch/body.html").mkdir(parents=True)
+    assert "body.html is a folder, but has to be the file watch/body.html" in refusal(tmp_path)
+
+
+def test_files_of_ones_own_may_be_included_and_others_lie_beside(tmp_path: Path) -> None:
+    write(tmp_path, "watch/body.txt", '{% include "ours/hello.txt" %}')
+    write(tmp_path, "ours/hello.txt", "Hello")
+    for name in ("README.md", "watch/body.html~", ".git/info.txt"):
+        write(tmp_path, name, "not for mails")
+    shutil.copytree(paths.templates_dir() / "test", tmp_path / "test")
+    Renderer(tmp_path, "en").check()
+
+
+def test_who_names_a_file_only_while_a_mail_is_made_may_have_any(tmp_path: Path) -> None:
+    write(tmp_path, "watch/body.txt", '{% include "ours/" ~ lang ~ ".txt" %}')
+    for language in ("en", "de"):
+        write(tmp_path, f"ours/{language}.txt", "Hello")
+    Renderer(tmp_path, "en").check()
+
+
 def test_an_error_while_rendering_is_explained(tmp_path: Path) -> None:
     write(tmp_path, "watch/subject.txt", "x\n{{ 1 // (digest.total - 1) }}")
     message = refusal(tmp_path)

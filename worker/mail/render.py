@@ -11,6 +11,7 @@ from worker.errors import TemplateError
 from worker.mail import templating
 from worker.mail.catalog import Catalog, Catalogs
 from worker.mail.facts import Digest
+from worker.mail.overrides import check_overrides
 from worker.mail.samples import samples
 from worker.mail.text import one_line
 
@@ -39,6 +40,7 @@ class Renderer:
         """`template_dir` overrides single shipped files. Raises TemplateError where it is no folder or a catalog is wrong."""
         if template_dir is not None and not template_dir.is_dir():
             raise TemplateError(f"mail.template_dir: {template_dir} is no folder; create it or leave the setting empty")
+        self._overrides = template_dir
         folders = [paths.templates_dir()] + ([template_dir] if template_dir else [])
         self._catalogs = Catalogs(folders, default_language)
         self._templates = templating.environment(folders)
@@ -54,8 +56,12 @@ class Renderer:
 
     def check(self) -> None:
         """Try every mail in every language with letters of every kind. Raises TemplateError for the first thing that is wrong."""
-        for file in [f"{name}/{part}" for name in MAILS for part in _PARTS]:
+        files = [f"{name}/{part}" for name in MAILS for part in _PARTS]
+        for file in files:
             templating.check_names(self._templates, file)
+        used = templating.used(self._templates, files)
+        if self._overrides is not None and used is not None:
+            check_overrides(self._overrides, used)
         for language in self._catalogs.languages:
             for sample in samples(language):
                 for name in MAILS:
@@ -71,9 +77,14 @@ class Renderer:
 
 
 def _require_content(name: str, mail: Rendered) -> None:
-    for part, content in zip(_PARTS, (mail.subject, mail.text, mail.html), strict=True):
+    for part, content in zip(_PARTS, (mail.subject, mail.text, _visible(mail.html)), strict=True):
         if not content.strip():
             raise TemplateError(f"{name}/{part} gives an empty result in the language {mail.language}")
+
+
+def _visible(html: str) -> str:
+    """What a reader sees; even of nothing the inliner makes a whole document."""
+    return re.sub(r"<head>.*?</head>|<!--.*?-->|<[^>]*>", "", html, flags=re.DOTALL)
 
 
 def _tidy(text: str) -> str:

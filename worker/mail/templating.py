@@ -82,6 +82,32 @@ def check_names(templates: jinja2.Environment, file: str) -> None:
         raise TemplateError(f"{file}, line {line}: {name!r} is undefined; templates know {', '.join(sorted(NAMES))}")
 
 
+def used(templates: jinja2.Environment, files: Sequence[str]) -> set[str] | None:
+    """These templates and all they extend, include or import; None where a name is known only when a mail is made.
+
+    Raises TemplateError.
+    """
+    found: set[str] = set()
+    waiting = list(files)
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        try:
+            source, filename, _ = _loader(templates).get_source(templates, file)
+            names = list(meta.find_referenced_templates(templates.parse(source, filename=filename)))
+        except jinja2.TemplateNotFound:  # which may be meant; else rendering tells who needs it
+            continue
+        except FAILURES as error:
+            raise explained(error, file) from error
+        for name in names:
+            if name is None:
+                return None
+            waiting.append(name)
+    return found
+
+
 def explained(error: Exception, file: str) -> TemplateError:
     """What went wrong in a template, for its author."""
     if isinstance(error, jinja2.TemplateNotFound):
