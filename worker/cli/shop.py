@@ -215,7 +215,8 @@ def _opened(folder: Path, *, create: bool = False) -> Iterator[ShopStore]:
 @contextmanager
 def _database(folder: Path, database: Path, *, create: bool) -> Iterator[ShopStore]:
     if create:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # by default the folder of all data
+        if not folder.parent.exists():
+            folder.parent.mkdir(mode=0o700, parents=True)  # by default the folder of all data
         folder.mkdir(mode=0o700, exist_ok=True)
     elif not database.exists():
         raise NotFoundError(

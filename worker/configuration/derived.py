@@ -86,7 +86,7 @@ def hash_key(settings: Settings) -> bytes:
             _create_key(path)
         key = path.read_bytes().strip()
     except OSError as error:
-        remedy = "make it readable for this user or set hash_key"
+        remedy = "is there room, and may this user read and write it? Else set hash_key"
         raise SettingsError(f"hash_key: {path} can't be used ({error.strerror}); {remedy}") from error
     if len(key) != 2 * _HASH_KEY_BYTES or not set(key) <= set(b"0123456789abcdef"):
         raise SettingsError(
