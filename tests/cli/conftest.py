@@ -108,8 +108,8 @@ def ask(run: Run) -> Callable[..., Any]:
 @pytest.fixture
 def imported(run: Run) -> Run:
     """An installation that has seen the shop once."""
-    run("init")
-    run("run")
+    for command in ("init", "sync", "scan"):
+        run(command)
     return run
 
 

@@ -13,6 +13,13 @@ from worker.store import tables
 from worker.store.session import Store
 
 
+@pytest.fixture
+def imported(imported: Run) -> Run:
+    """All stages have run."""
+    imported("run")
+    return imported
+
+
 def _problems(told: dict[str, Any]) -> list[str]:
     return [f"{found['check']}: {found['text']}" for found in told["findings"] if found["level"] == "problem"]
 

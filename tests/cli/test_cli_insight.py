@@ -25,6 +25,7 @@ def _ids(ask: Callable[..., Any]) -> tuple[str, str]:
 
 
 def test_status_counts_relations_mails_and_the_last_runs(imported: Run, ask: Callable[..., Any]) -> None:
+    imported("run")
     told = ask("status")
     source = told["sources"]["main"]
     assert source["relations"] == {"rejected": 1, "watching": 1}
