@@ -32,6 +32,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(os.cpu_count() or 1, 8) + 1
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal each folder's files evenly over the run: some wait for services, others compute, and no core should wait with them."""
+    folders: dict[Path, dict[Path, None]] = {}
+    for item in items:
+        folders.setdefault(item.path.parent, {})[item.path] = None
+    place = {file: (number + 0.5) / len(files) for files in folders.values() for number, file in enumerate(files)}
+    items.sort(key=lambda item: (place[item.path], item.path))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what tests measured (`record_property`), whichever process they ran in."""
     for outcome in ("passed", "failed"):
