@@ -67,7 +67,7 @@ def _transport(url: str, settings: Settings) -> dict[str, Any]:
             "data_folder_in": messages,
             "data_folder_out": messages,
             "control_folder": str(folder / "control"),
-            "polling_interval": 0.5,
+            "polling_interval": 0.1,  # it pauses so long, too, whenever all processes have a task
         }
     # A connection that died without a word must be noticed. Commands time out; the worker's own wait for messages, which
     # the first does not cover, is checked, and over with all in all after 1 + 2 x the time-out.
