@@ -246,7 +246,7 @@ def _databases(kind: str, folder: Path) -> Iterator[Callable[[], str]]:
         return
     from tests.support.postgres import running_postgres
 
-    with running_postgres() as server:
+    with running_postgres(durable=True) as server:
         yield lambda: make_url(server.url(server.create_database())).render_as_string(hide_password=False)
 
 

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from worker.shop.http_date import http_date
 
 _HALF_A_SECOND = timedelta(seconds=0.5)  # the header has whole seconds, cut off
-_BELIEVED = timedelta(
-    days=36_525
-)  # nobody's clock is a century away, and what is reckoned with must stay in the calendar
+_BELIEVED = timedelta(days=36_525)
+"""Nobody's clock is a century away, and what is reckoned with must stay in the calendar."""
 
 
 def _system_clock() -> datetime:
